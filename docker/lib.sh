@@ -1,0 +1,158 @@
+# What `stack` and `stack-test` share: one project of compose, from images to nothing left.
+# shellcheck shell=bash
+
+engines=(postgres mariadb mysql)
+roles=(webapp coreapp)
+# The user of every container, see the Dockerfiles.
+container_uid=10001
+images=(wa-db wa-db-stack/services wa-db-stack/certs wa-db-stack/postgres wa-db-stack/mariadb wa-db-stack/mysql)
+repository=$(cd "$here/.." && pwd)
+
+# Sets the project that the functions below work on.
+use_project() {
+    project=$1
+    export WA_DB_STACK_SECRETS=$2
+    if [[ -n ${WA_DB_COMPOSE-} ]]; then
+        read -ra compose_program <<<"$WA_DB_COMPOSE"
+    elif docker compose version >/dev/null 2>&1; then
+        compose_program=(docker compose)
+    else
+        compose_program=(docker-compose)
+    fi
+}
+
+# Compose on our project, never for longer than five minutes, never reading our input.
+compose() {
+    timeout --foreground 300 "${compose_program[@]}" --project-name "$project" --file "$here/compose.yml" "$@" </dev/null
+}
+
+up() {
+    "$here/install.sh"
+    "$here/base-images"
+    build_programs
+    build_images
+    make_secrets
+    compose up --detach --no-build
+    wait_until_well
+}
+
+check() {
+    local engine role
+    for engine in "${engines[@]}"; do
+        for role in "${roles[@]}"; do
+            check_job "$role" "$engine" --role "$role"
+        done
+    done
+}
+
+# Runs `wa-db check` with further arguments in the place of a role's check job.
+check_job() {
+    local role=$1 engine=$2
+    shift 2
+    compose run --rm --no-deps -T "check-$role-$engine" check "$@"
+}
+
+down() {
+    down_project
+    remove_images
+}
+
+down_project() {
+    compose down --volumes --remove-orphans --timeout 10
+    rm -rf "$WA_DB_STACK_SECRETS"
+}
+
+remove_images() {
+    local image
+    for image in "${images[@]}"; do
+        # Fails while another project's container runs on it, and then it has to stay.
+        docker image rm "$image" >/dev/null 2>&1 || true
+    done
+    # The stages which the classic builder leaves without a name.
+    docker image prune --force --filter label=wa-db.stack >/dev/null
+}
+
+build_programs() {
+    if command -v cargo >/dev/null; then
+        (cd "$repository" && cargo build --locked --release --target-dir target --quiet \
+            --bin wa-db --example webapp --example coreapp)
+    elif [[ ! -x $repository/target/release/wa-db ]]; then
+        echo "stack: no cargo here and no target/release/wa-db either: build the programs first" >&2
+        exit 1
+    fi
+}
+
+build_images() {
+    local name
+    for name in certs postgres mariadb mysql; do
+        build_image "wa-db-stack/$name" "$here/$name"
+    done
+    build_image wa-db "$repository" --file "$here/wa-db/Dockerfile" --target wa-db
+    build_image wa-db-stack/services "$repository" --file "$here/wa-db/Dockerfile" --target services
+}
+
+# Plain `docker build` serves the classic builder and BuildKit alike; compose asks for one or the other.
+build_image() {
+    local image=$1 context=$2 log
+    shift 2
+    log=$(mktemp)
+    if ! timeout 600 docker build --tag "$image" --label wa-db.stack "$@" "$context" >"$log" 2>&1 </dev/null; then
+        tail -n 30 "$log" >&2
+        rm -f "$log"
+        echo "stack: building $image failed" >&2
+        exit 1
+    fi
+    rm -f "$log"
+    echo "stack: $image, $(docker image inspect --format '{{.Size}}' "$image" | awk '{printf "%.1f MB", $1 / 1e6}')"
+}
+
+# One password for every account, readable by the containers' user alone.
+make_secrets() {
+    local engine role file
+    mkdir -p "$WA_DB_STACK_SECRETS"
+    chmod 0700 "$WA_DB_STACK_SECRETS"
+    for engine in "${engines[@]}"; do
+        for role in "${roles[@]}"; do
+            file=$WA_DB_STACK_SECRETS/$engine-$role
+            [[ -s $file ]] && continue
+            (umask 077 && head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"$file.new")
+            chmod 0400 "$file.new"
+            mv "$file.new" "$file"
+        done
+    done
+    if ((EUID == 0)); then
+        chown "$container_uid:$container_uid" "$WA_DB_STACK_SECRETS"/*
+    else
+        # Who may use Docker but is not root has a container do it.
+        docker run --rm --network none --user 0:0 --volume "$WA_DB_STACK_SECRETS:/secrets" --entrypoint sh \
+            wa-db-stack/certs -c "chown $container_uid:$container_uid /secrets/*"
+    fi
+}
+
+# Every container is either healthy or a job that ended well; two minutes are allowed.
+wait_until_well() {
+    local deadline=$((SECONDS + 120)) states
+    while ((SECONDS < deadline)); do
+        states=$(container_states)
+        if ! grep -qv -e ' running healthy ' -e ' exited none 0$' <<<"$states"; then
+            return
+        fi
+        sleep 0.5
+    done
+    echo "stack: not everything is well after two minutes:" >&2
+    grep -v -e ' running healthy ' -e ' exited none 0$' <<<"$states" >&2
+    compose logs --tail 20 >&2 || true
+    exit 1
+}
+
+# Name, state, health and exit code of each container of the project.
+container_states() {
+    docker ps --all --quiet --filter "label=com.docker.compose.project=$project" | xargs --no-run-if-empty docker inspect \
+        --format '{{.Name}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.ExitCode}}'
+}
+
+# The container of a service.
+container() {
+    docker ps --quiet --filter "label=com.docker.compose.project=$project" \
+        --filter "label=com.docker.compose.service=$1" --filter label=com.docker.compose.oneoff=False
+}

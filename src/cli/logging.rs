@@ -1,0 +1,65 @@
+//! Events of the library on stderr, where asked for.
+
+use std::io;
+
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{EnvFilter, FilterExt, FilterFn, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::printer::Style;
+
+/// Logs to stderr what `RUST_LOG` asks for, or with `verbose` what the library does in detail.
+/// Without either nothing is logged and nothing is set up. Tells whether anything may be logged.
+pub(super) fn start(verbose: bool) -> bool {
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV)
+        .ok()
+        .filter(|asked| !asked.is_empty());
+    let directives = match (asked, verbose) {
+        (Some(asked), _) => asked,
+        (None, true) => "wa_db=debug".to_owned(),
+        (None, false) => return false,
+    };
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::WARN.into())
+        .parse_lossy(directives)
+        .and(others_capped());
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(Style::detect(&io::stderr()).colour)
+        .with_filter(filter);
+    // A subscriber that is already set stays: this process has one voice.
+    let _ = tracing_subscriber::registry().with(layer).try_init();
+    true
+}
+
+/// Lets through of other crates only what is a warning or worse. What drivers log in detail may
+/// hold queries, parameters and passwords, whatever `RUST_LOG` says.
+fn others_capped() -> FilterFn {
+    filter_fn(|metadata: &Metadata<'_>| allowed(metadata.target(), *metadata.level()))
+}
+
+fn allowed(target: &str, level: Level) -> bool {
+    let ours = target == "wa_db" || target.starts_with("wa_db::");
+    ours || level <= Level::WARN
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drivers_never_log_more_than_warnings() {
+        for (target, level, expected) in [
+            ("wa_db", Level::TRACE, true),
+            ("wa_db::connect", Level::DEBUG, true),
+            ("mysql_async::conn", Level::DEBUG, false),
+            ("tokio_postgres::prepare", Level::INFO, false),
+            ("tokio_postgres", Level::WARN, true),
+            ("wa_dbx", Level::DEBUG, false),
+        ] {
+            assert_eq!(allowed(target, level), expected, "{target} {level}");
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! [`MySqlConnector`]: the driver dials and logs in; which address, whom to trust and how long is
+//! decided here.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use mysql_async::{Conn, Opts, OptsBuilder};
+
+use super::failure::{self, Reached};
+use super::session;
+use crate::code::Stage;
+use crate::connect::after_tls;
+use crate::connect::error::ConnectError;
+use crate::connect::progress::StageTimes;
+use crate::connect::sequence::{Trail, first_of};
+use crate::endpoint::{Endpoint, Engine, Host};
+use crate::failure::Failure;
+use crate::settings::{Settings, TargetSession, Verification};
+use crate::tls::{CertificateExpiries, Reloading, TlsPolicy, native};
+use crate::wire::{dial, resolve};
+
+/// The longest packet that any server can be set to take or send. What a server takes in fact it
+/// says itself, in its error.
+const LARGEST_PACKET: usize = 1024 * 1024 * 1024;
+
+/// The longest packet of a server that nobody verified: what MySQL's own servers are set to.
+const UNVERIFIED_PACKET: usize = 64 * 1024 * 1024;
+
+/// Makes verified connections to the MySQL or MariaDB servers that the settings name. Cheap to clone.
+#[derive(Clone)]
+pub struct MySqlConnector(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    packet_limit: usize,
+    files: Reloading<Arc<[Opts]>>,
+}
+
+/// One connection that is ready for queries.
+pub struct MySqlConnection {
+    /// The driver's connection.
+    pub conn: Conn,
+    /// The server of the list that answered.
+    pub endpoint: Endpoint,
+    /// How long each stage took. The driver makes dial, TLS and login in one go, so they stand
+    /// together under `connect`.
+    pub times: StageTimes,
+    /// When the certificates in our own files end.
+    pub expiries: CertificateExpiries,
+}
+
+impl fmt::Debug for MySqlConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The driver's own Debug prints its options, password included.
+        f.debug_struct("MySqlConnection")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for MySqlConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MySqlConnector")
+            .field("endpoints", &self.0.settings.endpoints())
+            .finish_non_exhaustive()
+    }
+}
+
+impl MySqlConnector {
+    /// Reads the certificate files; nothing is dialled yet.
+    ///
+    /// # Errors
+    /// Stage `settings`, with every fault of every file, or because the settings are for another
+    /// engine.
+    pub fn new(settings: &Settings) -> Result<Self, ConnectError> {
+        settings.require_engine(Engine::MySql)?;
+        let files = Reloading::new(settings.tls().clone(), |policy| {
+            all_options(settings, LARGEST_PACKET, policy)
+        })?;
+        Ok(Self::of(settings, LARGEST_PACKET, files))
+    }
+
+    /// The same with a policy that was loaded from these settings before, and a bound on what the
+    /// server may send in one packet, for sessions that expect small answers only.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_policy(
+        settings: &Settings,
+        policy: TlsPolicy,
+        packet_limit: usize,
+    ) -> Result<Self, ConnectError> {
+        let files = Reloading::starting_with(policy, settings.tls().clone(), |policy| {
+            all_options(settings, packet_limit, policy)
+        })?;
+        Ok(Self::of(settings, packet_limit, files))
+    }
+
+    fn of(settings: &Settings, packet_limit: usize, files: Reloading<Arc<[Opts]>>) -> Self {
+        Self(Arc::new(Inner {
+            settings: settings.clone(),
+            packet_limit,
+            files,
+        }))
+    }
+
+    /// The settings that this connector was made of.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Makes one connection, under the deadline of `WA_DB_CONNECT_TIMEOUT`. Certificate, key, CA
+    /// and password files that changed are read again first.
+    ///
+    /// # Errors
+    /// Every server that was tried, with the stage that failed.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    pub async fn connect(&self) -> Result<MySqlConnection, ConnectError> {
+        let Inner {
+            settings,
+            packet_limit,
+            files,
+        } = &*self.0;
+        let (policy, options) =
+            files.current::<ConnectError>(|policy| all_options(settings, *packet_limit, policy));
+        let mut options = options.iter();
+        let policy = &policy;
+        first_of(settings, |endpoint, trail| {
+            // The list of options was made from the same list of servers.
+            let options = options.next().cloned().unwrap_or_default();
+            async move {
+                let mut conn = open(settings, &endpoint, options, &trail, policy).await?;
+                trail.progress.enter(Stage::Session);
+                if settings.target() != TargetSession::Any {
+                    session::check_target(&mut conn, settings.target(), &endpoint).await?;
+                }
+                Ok(MySqlConnection {
+                    conn,
+                    endpoint,
+                    times: trail.progress.times(),
+                    expiries: policy.expiries(),
+                })
+            }
+        })
+        .await
+    }
+}
+
+async fn open(
+    settings: &Settings,
+    endpoint: &Endpoint,
+    options: Opts,
+    trail: &Trail,
+    policy: &TlsPolicy,
+) -> Result<Conn, Failure> {
+    let password = settings.password().read()?;
+    let with_password = OptsBuilder::from_opts(options).pass(
+        password
+            .as_ref()
+            .map(|password| password.expose().to_owned()),
+    );
+    if let Host::Socket(_) = endpoint.host() {
+        trail.progress.enter(Stage::Connect);
+        return dial_and_login(with_password)
+            .await
+            .map_err(|error| failure::of_login(&error, Reached::Socket, settings.password()));
+    }
+    let addresses = resolve::resolve(endpoint, settings.allowed_networks()).await?;
+    trail.progress.enter(Stage::Connect);
+    let name = policy.name_for(endpoint.host());
+    let attempt = |address: SocketAddr| {
+        // The driver resolves for itself unless it is given the address.
+        let options = with_password.clone().resolved_ips(Some(vec![address.ip()]));
+        let reached = Reached::Address {
+            address,
+            policy,
+            name: &name,
+        };
+        async move {
+            dial_and_login(options)
+                .await
+                .map_err(|error| failure::of_login(&error, reached, settings.password()))
+        }
+    };
+    // Each of a server's addresses would count the same wrong password once more, until the
+    // account is locked.
+    let goes_on = |failure: &Failure| !failure.is_refused_login();
+    let attempts = match dial::race(&addresses, attempt, goes_on).await {
+        Ok((address, conn)) => {
+            trail.at(address);
+            return Ok(conn);
+        }
+        Err(attempts) => attempts,
+    };
+    let mut furthest: Option<(SocketAddr, Failure)> = None;
+    for (address, failure) in attempts {
+        if furthest
+            .as_ref()
+            .is_none_or(|(_, other)| failure.stage() > other.stage())
+        {
+            furthest = Some((address, failure));
+        }
+    }
+    let Some((address, failure)) = furthest else {
+        return Err(failure::no_address());
+    };
+    trail.at(address);
+    Err(after_tls::explain(Engine::MySql, failure, address, policy, &name).await)
+}
+
+/// The driver's own connect. It panics where a server asks for a login method that was not compiled
+/// in (MariaDB's `parsec`) or switches methods twice; a server must not be able to end a task of
+/// ours, so that counts as an error like any other.
+async fn dial_and_login(options: impl Into<Opts>) -> Result<Conn, mysql_async::Error> {
+    // What the driver leaves behind is dropped with its future: nothing of it is seen again.
+    AssertUnwindSafe(Conn::new(options))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(failure::driver_gave_up()))
+}
+
+/// The options for each server of the list, all but the password.
+fn all_options(
+    settings: &Settings,
+    packet_limit: usize,
+    policy: &TlsPolicy,
+) -> Result<Arc<[Opts]>, ConnectError> {
+    settings
+        .endpoints()
+        .iter()
+        .map(|endpoint| {
+            options(settings, packet_limit, policy, endpoint).map_err(ConnectError::from)
+        })
+        .collect()
+}
+
+/// Seconds that the driver's own pool, which is not used here, would keep a connection.
+const POOL_OF_THE_DRIVER: usize = 28_800;
+
+fn options(
+    settings: &Settings,
+    packet_limit: usize,
+    policy: &TlsPolicy,
+    endpoint: &Endpoint,
+) -> Result<Opts, Failure> {
+    let mut builder = OptsBuilder::default()
+        .user(Some(settings.username()))
+        .db_name(settings.database())
+        // On by default: after the verified login the driver would ask the server for a socket
+        // path, dial it without TLS and log in there again.
+        .prefer_socket(false)
+        .tcp_nodelay(true)
+        .tcp_keepalive(Some(dial::KEEPALIVE_IDLE))
+        // What is not set here, the driver asks the server for in another round trip, collects
+        // however many rows come, and panics at an answer that is no number.
+        .max_allowed_packet(Some(packet_limit.min(match policy.verification() {
+            Verification::Off => UNVERIFIED_PACKET,
+            Verification::ChainOnly | Verification::Full => LARGEST_PACKET,
+        })))
+        .wait_timeout(Some(POOL_OF_THE_DRIVER))
+        .secure_auth(true)
+        .enable_cleartext_plugin(false);
+    if let Some(timeout) = settings.idle_timeout() {
+        builder = builder.setup(vec![format!(
+            "SET SESSION wait_timeout = {}",
+            whole_seconds(timeout)
+        )]);
+    }
+    let builder = match endpoint.host() {
+        Host::Socket(path) => builder.socket(Some(socket_path(path))),
+        Host::Name(name) => builder.ip_or_hostname(name.clone()),
+        Host::Ip(ip) => builder.ip_or_hostname(ip.to_string()),
+    };
+    if matches!(endpoint.host(), Host::Socket(_)) {
+        return Ok(builder.into());
+    }
+    let name = policy.name_for(endpoint.host());
+    Ok(builder
+        .tcp_port(endpoint.port())
+        .ssl_opts(native::mysql_options(policy, &name)?)
+        .into())
+}
+
+fn socket_path(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// MySQL counts `wait_timeout` in whole seconds from 1 on.
+fn whole_seconds(timeout: Duration) -> u64 {
+    timeout
+        .as_millis()
+        .div_ceil(1000)
+        .clamp(1, 31_536_000)
+        .try_into()
+        .unwrap_or(31_536_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::whole_seconds;
+
+    #[test]
+    fn wait_timeout_is_rounded_up_and_never_zero() {
+        for (timeout, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2), (180_000, 180)] {
+            assert_eq!(whole_seconds(Duration::from_millis(timeout)), seconds);
+        }
+    }
+}

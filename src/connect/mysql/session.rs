@@ -1,0 +1,95 @@
+//! What a MySQL or MariaDB server says of the session.
+
+use mysql_async::prelude::{FromRow, Queryable};
+use mysql_async::{Conn, from_row_opt};
+
+use super::failure::of_query;
+use crate::code::{ErrorCode, Stage};
+#[cfg(feature = "cli")]
+use crate::connect::facts::SessionFacts;
+use crate::endpoint::Endpoint;
+use crate::failure::Failure;
+#[cfg(feature = "cli")]
+use crate::failure::printable;
+use crate::settings::TargetSession;
+
+/// More rows than this answer none of our questions.
+const ROWS: usize = 3;
+
+#[cfg(feature = "cli")]
+/// Asks the server about the session. `Ssl_cipher` is its own word on whether this session is
+/// encrypted.
+pub(crate) async fn facts(conn: &mut Conn) -> Result<SessionFacts, Failure> {
+    let version: Vec<String> = rows(conn, "SELECT VERSION()").await?;
+    let version = version.first().ok_or_else(unexpected)?;
+    let cipher: Vec<(String, String)> = rows(conn, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").await?;
+    let (_, cipher) = cipher.first().ok_or_else(unexpected)?;
+    Ok(SessionFacts {
+        version: product(version),
+        read_only: is_read_only(conn).await?,
+        encrypted: !cipher.is_empty(),
+    })
+}
+
+/// Refuses a server of another kind than the one asked for.
+pub(crate) async fn check_target(
+    conn: &mut Conn,
+    target: TargetSession,
+    endpoint: &Endpoint,
+) -> Result<(), Failure> {
+    let read_only = is_read_only(conn).await?;
+    crate::connect::target::judge(target, read_only, endpoint)
+}
+
+/// Any of the three switches makes a server refuse an ordinary account's writes. MariaDB has no
+/// `super_read_only`, so they are asked for by name.
+async fn is_read_only(conn: &mut Conn) -> Result<bool, Failure> {
+    let switches: Vec<(String, String)> = rows(
+        conn,
+        "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'super_read_only', 'innodb_read_only')",
+    )
+    .await?;
+    if switches.is_empty() {
+        return Err(unexpected());
+    }
+    Ok(switches
+        .iter()
+        .any(|(_, value)| value.eq_ignore_ascii_case("ON") || value == "1"))
+}
+
+/// The rows of a query that has a few at most. The driver would collect as many as come, and panic
+/// at one of another shape than the one asked for; here either is the failure of a server that is
+/// none.
+async fn rows<T: FromRow + Send>(conn: &mut Conn, query: &str) -> Result<Vec<T>, Failure> {
+    let failed = |error| of_query(&error);
+    let mut answer = conn.query_iter(query).await.map_err(failed)?;
+    let mut rows = Vec::new();
+    while let Some(row) = answer.next().await.map_err(failed)? {
+        if rows.len() == ROWS {
+            return Err(unexpected());
+        }
+        rows.push(from_row_opt(row).map_err(|_| unexpected())?);
+    }
+    Ok(rows)
+}
+
+#[cfg(feature = "cli")]
+/// `8.0.36` or `10.11.6-MariaDB-0+deb12u1` with the product's name in front.
+fn product(version: &str) -> String {
+    let version = printable(version);
+    let product = if version.contains("MariaDB") {
+        "MariaDB"
+    } else {
+        "MySQL"
+    };
+    format!("{product} {version}")
+}
+
+fn unexpected() -> Failure {
+    Failure::new(
+        Stage::Session,
+        ErrorCode::ProtocolError,
+        "the server at WA_DB_HOSTNAME answered a question about the session with something else",
+        "check what answers at WA_DB_HOSTNAME; proxies must pass such queries on",
+    )
+}

@@ -1,0 +1,165 @@
+//! [`PostgresConnector`]: dial, TLS, login, and a look at what kind of server it is.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+use tokio_postgres::tls::TlsConnect;
+
+use super::login::{LoggedIn, Login, login, login_locally};
+use super::monitor::SessionMonitor;
+use super::session;
+use crate::code::Stage;
+use crate::connect::after_tls;
+use crate::connect::error::ConnectError;
+use crate::connect::progress::StageTimes;
+use crate::connect::sequence::{Trail, first_of};
+use crate::endpoint::{Endpoint, Engine, Host};
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::tls::{CertificateExpiries, Reloading, TlsPolicy, native};
+use crate::wire::{dial, resolve, starttls};
+
+/// Makes verified connections to the PostgreSQL servers that the settings name. Cheap to clone.
+#[derive(Clone)]
+pub struct PostgresConnector(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    files: Reloading<native_tls::TlsConnector>,
+}
+
+/// One connection that is ready for queries.
+pub struct PostgresConnection {
+    /// The driver's client.
+    pub client: Client,
+    /// The task that moves the bytes. Aborting it closes the connection at once.
+    pub task: JoinHandle<()>,
+    /// What is known of the session without asking the server.
+    pub monitor: SessionMonitor,
+    /// The server of the list that answered.
+    pub endpoint: Endpoint,
+    /// How long each stage took.
+    pub times: StageTimes,
+    /// When the certificates in our own files end.
+    pub expiries: CertificateExpiries,
+}
+
+impl fmt::Debug for PostgresConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConnection")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PostgresConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConnector")
+            .field("endpoints", &self.0.settings.endpoints())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PostgresConnector {
+    /// Reads the certificate files; nothing is dialled yet.
+    ///
+    /// # Errors
+    /// Stage `settings`, with every fault of every file, or because the settings are for another
+    /// engine.
+    pub fn new(settings: &Settings) -> Result<Self, ConnectError> {
+        settings.require_engine(Engine::Postgres)?;
+        let files = Reloading::new(settings.tls().clone(), native_connector)?;
+        Ok(Self::of(settings, files))
+    }
+
+    /// The same with a policy that was loaded from these settings before.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_policy(
+        settings: &Settings,
+        policy: TlsPolicy,
+    ) -> Result<Self, ConnectError> {
+        let files = Reloading::starting_with(policy, settings.tls().clone(), native_connector)?;
+        Ok(Self::of(settings, files))
+    }
+
+    fn of(settings: &Settings, files: Reloading<native_tls::TlsConnector>) -> Self {
+        Self(Arc::new(Inner {
+            settings: settings.clone(),
+            files,
+        }))
+    }
+
+    /// The settings that this connector was made of.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Makes one connection, under the deadline of `WA_DB_CONNECT_TIMEOUT`. Certificate, key, CA
+    /// and password files that changed are read again first.
+    ///
+    /// # Errors
+    /// Every server that was tried, with the stage that failed.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    pub async fn connect(&self) -> Result<PostgresConnection, ConnectError> {
+        let settings = &self.0.settings;
+        let (policy, tls) = self.0.files.current::<ConnectError>(native_connector);
+        let (policy, tls) = (&policy, &tls);
+        first_of(settings, |endpoint, trail| async move {
+            let progress = trail.progress.clone();
+            let opened = self.open(&endpoint, &trail, policy, tls).await?;
+            session::check_target(&opened, settings.target(), &endpoint).await?;
+            opened.monitor.0.hand_over();
+            Ok(PostgresConnection {
+                client: opened.client,
+                task: opened.task,
+                monitor: opened.monitor,
+                endpoint,
+                times: progress.times(),
+                expiries: policy.expiries(),
+            })
+        })
+        .await
+    }
+
+    async fn open(
+        &self,
+        endpoint: &Endpoint,
+        trail: &Trail,
+        policy: &TlsPolicy,
+        tls: &native_tls::TlsConnector,
+    ) -> Result<LoggedIn, Failure> {
+        let settings = &self.0.settings;
+        if let Host::Socket(directory) = endpoint.host() {
+            trail.progress.enter(Stage::Connect);
+            let socket = session::socket_file(directory, endpoint.port());
+            return login_locally(&socket, Login::local(settings), &trail.progress).await;
+        }
+        let addresses = resolve::resolve(endpoint, settings.allowed_networks()).await?;
+        trail.progress.enter(Stage::Connect);
+        let (address, mut stream) = dial::dial(&addresses).await?;
+        trail.at(address);
+        trail.progress.enter(Stage::Tls);
+        let name = policy.name_for(endpoint.host());
+        let connector = native::postgres_connector(tls, &name)?;
+        starttls::request(Engine::Postgres, &mut stream).await?;
+        let opened = match TlsConnect::<TcpStream>::connect(connector, stream).await {
+            Ok(stream) => login(stream, Login::over_tls(settings, policy), &trail.progress).await,
+            Err(error) => Err(native::failure(&error, policy, &name).caused_by(error)),
+        };
+        match opened {
+            Err(failure) => {
+                Err(after_tls::explain(Engine::Postgres, failure, address, policy, &name).await)
+            }
+            ready => ready,
+        }
+    }
+}
+
+fn native_connector(policy: &TlsPolicy) -> Result<native_tls::TlsConnector, ConnectError> {
+    native::connector(policy).map_err(ConnectError::from)
+}

@@ -1,0 +1,18 @@
+//! Connections to PostgreSQL: [`PostgresConnector`].
+
+mod authentication;
+mod connector;
+mod copies;
+mod driver;
+mod failure;
+mod guard;
+mod login;
+mod messages;
+mod monitor;
+mod refused;
+pub(crate) mod session;
+
+pub use self::connector::{PostgresConnection, PostgresConnector};
+#[cfg(feature = "cli")]
+pub(crate) use self::login::{Bound, LoggedIn, Login, login, login_locally};
+pub use self::monitor::{SessionMonitor, SessionState};

@@ -1,0 +1,158 @@
+//! The `WA_DB_SSL_*` part of the settings. Whatever weakens verification passes through here.
+
+use crate::settings::fault::{Fault, Report};
+use crate::settings::legacy::{LegacyMode, Mode};
+use crate::settings::parse::{boolean, path, server_name};
+use crate::settings::raw::Raw;
+use crate::settings::variables as var;
+use crate::settings::{IdentityFiles, Role, TlsSettings, Verification};
+
+/// Puts `WA_DB_SSL_*` together. What is faulty is left out, and its fault told.
+pub(super) fn tls(
+    role: Role,
+    raw: &Raw,
+    mode: Option<&LegacyMode>,
+    report: &mut Report,
+) -> TlsSettings {
+    let mut file = |variable: &'static str, text: &Option<String>| {
+        text.as_deref()
+            .and_then(|text| report.keep(path::path(variable, text)))
+    };
+    let ca = file(var::SSL_CA, &raw.ssl_ca);
+    let cert = file(var::SSL_CERT, &raw.ssl_cert);
+    let key = file(var::SSL_KEY, &raw.ssl_key);
+    let key_password_file = file(var::SSL_KEY_PASSWORD_FILE, &raw.ssl_key_password_file);
+    half_identity(raw, report);
+    let server_name = raw
+        .ssl_server_name
+        .as_deref()
+        .and_then(|text| report.keep(server_name::server_name(text)));
+    TlsSettings {
+        verification: match role {
+            Role::Webapp => webapp(raw, report),
+            Role::Coreapp => coreapp(raw, mode, report),
+        },
+        ca,
+        identity: cert.zip(key).map(|(cert, key)| IdentityFiles {
+            cert,
+            key,
+            key_password_file,
+        }),
+        server_name,
+    }
+}
+
+/// A certificate without its key, or the reverse, is never what was meant.
+fn half_identity(raw: &Raw, report: &mut Report) {
+    let (set, unset, what) = match (&raw.ssl_cert, &raw.ssl_key) {
+        (Some(_), None) => (var::SSL_CERT, var::SSL_KEY, "a certificate without its key"),
+        (None, Some(_)) => (var::SSL_KEY, var::SSL_CERT, "a key without its certificate"),
+        (None, None) => {
+            if raw.ssl_key_password_file.is_some() {
+                let name = var::SSL_KEY_PASSWORD_FILE;
+                let message = format!("{name} has no effect, because {} is not set", var::SSL_KEY);
+                report.warn(name, message);
+            }
+            return;
+        }
+        (Some(_), Some(_)) => return,
+    };
+    report.fault(Fault::missing(
+        unset,
+        format!("{set} is set and {unset} is not: {what} proves nothing"),
+        format!("set {unset} to the file that belongs to it, or unset {set}"),
+    ));
+}
+
+fn webapp(raw: &Raw, report: &mut Report) -> Verification {
+    let verify = raw
+        .ssl_verify
+        .as_deref()
+        .map(|text| boolean::boolean(var::SSL_VERIFY, text));
+    // A faulty word keeps verification on; its fault stops the start anyway.
+    match verify.and_then(|result| report.keep(result)) {
+        None | Some(true) => Verification::Full,
+        Some(false) => {
+            let remedy = match raw.ssl_ca {
+                Some(_) => "turn it on".to_owned(),
+                None => format!("set {} and turn it on", var::SSL_CA),
+            };
+            let message = format!(
+                "{} is off: the connection is encrypted, but anyone on the way can pose as the \
+                 server and read the password; {remedy}",
+                var::SSL_VERIFY
+            );
+            report.warn(var::SSL_VERIFY, message);
+            Verification::Off
+        }
+    }
+}
+
+fn coreapp(raw: &Raw, mode: Option<&LegacyMode>, report: &mut Report) -> Verification {
+    let verify = raw
+        .ssl_verify
+        .as_deref()
+        .and_then(|text| report.keep(boolean::boolean(var::SSL_VERIFY, text)));
+    if verify == Some(false) {
+        let message = format!(
+            "{} counts for webapp only: coreapp ignores it and verifies",
+            var::SSL_VERIFY
+        );
+        report.warn(var::SSL_VERIFY, message);
+    }
+    let Some(LegacyMode { mode, option }) = mode else {
+        return Verification::Full;
+    };
+    let asked = match mode {
+        Mode::Full => return Verification::Full,
+        Mode::Chain => Verification::ChainOnly,
+        // As libpq has it: with a CA at hand, `require` verifies the chain.
+        Mode::Require if raw.ssl_ca.is_some() => Verification::ChainOnly,
+        Mode::Require => Verification::Off,
+    };
+    let winner = if verify == Some(true) {
+        Some(var::SSL_VERIFY)
+    } else {
+        raw.ssl_server_name.as_ref().map(|_| var::SSL_SERVER_NAME)
+    };
+    if let Some(winner) = winner {
+        let message = format!(
+            "{winner} wins over {option} of {}: chain and name are verified",
+            var::CONNECTION_OPTION
+        );
+        report.warn(var::CONNECTION_OPTION, message);
+        return Verification::Full;
+    }
+    // libpq and MySQL's client refuse this too: with the public CAs of the system's store, anyone
+    // with a certificate for any name could pose as the server.
+    if asked == Verification::ChainOnly && raw.ssl_ca.is_none() {
+        let message = format!(
+            "{}: {option} asks for the chain alone, and no CA is set: any certificate of any \
+             public CA would pass",
+            var::CONNECTION_OPTION
+        );
+        let hint = format!(
+            "set {} to the server's CA, or remove {option}: the name is then verified too",
+            var::SSL_CA
+        );
+        report.fault(Fault::invalid(var::CONNECTION_OPTION, message, hint));
+        return Verification::Full;
+    }
+    let lost = if asked == Verification::ChainOnly {
+        "the server's name is not verified, so any certificate of the same CA can pose as the server"
+    } else {
+        "nothing is verified, so anyone on the way can pose as the server and read the password"
+    };
+    let ca = match raw.ssl_ca {
+        Some(_) => String::new(),
+        None => format!("set {} ", var::SSL_CA),
+    };
+    let message = format!(
+        "{option} of {} weakens verification: {lost}; remove it, {ca}and, where the \
+         certificate carries another name than the host, set {}",
+        var::CONNECTION_OPTION,
+        var::SSL_SERVER_NAME
+    );
+    report.warn(var::CONNECTION_OPTION, message);
+    asked
+}

@@ -1,0 +1,158 @@
+//! Values that are one word of a few: engine, role, target, channel binding, recycle.
+
+use crate::endpoint::Engine;
+use crate::settings::fault::{Fault, shown};
+use crate::settings::options::{ChannelBinding, Recycle, Role, TargetSession};
+use crate::settings::variables;
+
+/// `WA_DB_ENGINE`. `MariaDB` is engine `mysql`.
+pub(in crate::settings) fn engine(text: &str) -> Result<Engine, Fault> {
+    one_of(
+        variables::ENGINE,
+        text,
+        &[
+            ("mysql", Engine::MySql),
+            ("mariadb", Engine::MySql),
+            ("pgsql", Engine::Postgres),
+            ("postgres", Engine::Postgres),
+            ("postgresql", Engine::Postgres),
+        ],
+    )
+}
+
+/// `WA_DB_ROLE`. `both` is `None`.
+pub(in crate::settings) fn role(text: &str) -> Result<Option<Role>, Fault> {
+    one_of(
+        variables::ROLE,
+        text,
+        &[
+            ("webapp", Some(Role::Webapp)),
+            ("coreapp", Some(Role::Coreapp)),
+            ("both", None),
+        ],
+    )
+}
+
+/// `WA_DB_TARGET`.
+pub(in crate::settings) fn target(text: &str) -> Result<TargetSession, Fault> {
+    one_of(
+        variables::TARGET,
+        text,
+        &[
+            ("any", TargetSession::Any),
+            ("read-write", TargetSession::ReadWrite),
+            ("read-only", TargetSession::ReadOnly),
+        ],
+    )
+}
+
+/// `WA_DB_CHANNEL_BINDING`.
+pub(in crate::settings) fn channel_binding(text: &str) -> Result<ChannelBinding, Fault> {
+    one_of(
+        variables::CHANNEL_BINDING,
+        text,
+        &[
+            ("prefer", ChannelBinding::Prefer),
+            ("require", ChannelBinding::Require),
+        ],
+    )
+}
+
+/// `WA_DB_POOL_RECYCLE`.
+pub(in crate::settings) fn recycle(text: &str) -> Result<Recycle, Fault> {
+    one_of(
+        variables::POOL_RECYCLE,
+        text,
+        &[
+            ("fast", Recycle::Fast),
+            ("verified", Recycle::Verified),
+            ("clean", Recycle::Clean),
+        ],
+    )
+}
+
+fn one_of<T: Copy>(variable: &str, text: &str, words: &[(&str, T)]) -> Result<T, Fault> {
+    let word = text.trim();
+    if let Some((_, value)) = words
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(word))
+    {
+        return Ok(*value);
+    }
+    let list = words
+        .iter()
+        .map(|(known, _)| *known)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let near = variables::nearest(&word.to_ascii_lowercase(), words.iter().map(|(w, _)| *w));
+    Err(Fault::invalid(
+        variable,
+        format!("{variable} is {}, which is none of {list}", shown(text)),
+        match near {
+            Some(near) => format!("did you mean {variable}={near}?"),
+            None => format!("set {variable} to one of {list}"),
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn engine_names_ignore_case() {
+        for (text, expected) in [
+            ("MYSQL", Engine::MySql),
+            ("MySQL", Engine::MySql),
+            ("MARIADB", Engine::MySql),
+            ("mariadb", Engine::MySql),
+            ("PGSQL", Engine::Postgres),
+            ("pgsql", Engine::Postgres),
+            ("Postgres", Engine::Postgres),
+            ("POSTGRESQL", Engine::Postgres),
+            (" PGSQL\r", Engine::Postgres),
+        ] {
+            assert_eq!(engine(text).unwrap(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_word_is_a_fault_that_lists_the_known_ones() {
+        let fault = engine("sqlite").unwrap_err();
+        assert_eq!(fault.variable, "WA_DB_ENGINE");
+        assert!(fault.message.contains("\"sqlite\"") && fault.message.contains("mariadb"));
+        assert_eq!(
+            engine("postgre").unwrap_err().hint,
+            "did you mean WA_DB_ENGINE=postgres?"
+        );
+        for fault in [
+            role("admin").map(drop).unwrap_err(),
+            target("primary").map(drop).unwrap_err(),
+            channel_binding("disable").map(drop).unwrap_err(),
+            recycle("").map(drop).unwrap_err(),
+        ] {
+            assert!(
+                fault.message.starts_with(&fault.variable),
+                "{}",
+                fault.message
+            );
+        }
+    }
+
+    #[test]
+    fn every_word_has_its_meaning() {
+        assert_eq!(role("WebApp").unwrap(), Some(Role::Webapp));
+        assert_eq!(role("coreapp").unwrap(), Some(Role::Coreapp));
+        assert_eq!(role("both").unwrap(), None);
+        assert_eq!(target("any").unwrap(), TargetSession::Any);
+        assert_eq!(target("read-write").unwrap(), TargetSession::ReadWrite);
+        assert_eq!(target("READ-ONLY").unwrap(), TargetSession::ReadOnly);
+        assert_eq!(channel_binding("prefer").unwrap(), ChannelBinding::Prefer);
+        assert_eq!(channel_binding("require").unwrap(), ChannelBinding::Require);
+        assert_eq!(recycle("fast").unwrap(), Recycle::Fast);
+        assert_eq!(recycle("verified").unwrap(), Recycle::Verified);
+        assert_eq!(recycle("clean").unwrap(), Recycle::Clean);
+    }
+}

@@ -1,0 +1,21 @@
+//! What must hold for a server to be trusted: [`TlsPolicy`], and the files it is made of.
+//!
+//! Verification follows OpenSSL's rules for TLS servers (RFC 5280 path building, RFC 6125 names),
+//! without partial chains: an intermediate in `WA_DB_SSL_CA` does not become a root.
+
+mod danger;
+mod facts;
+mod fingerprint;
+mod identity;
+pub(crate) mod native;
+mod pem;
+mod permissions;
+mod policy;
+mod reload;
+mod roots;
+mod system_store;
+pub(crate) mod verdict;
+
+pub use self::facts::CertificateFacts;
+pub use self::policy::{CertificateExpiries, TlsPolicy};
+pub(crate) use self::reload::Reloading;

@@ -1,0 +1,6 @@
+//! Rows C: who we are to the server.
+
+mod demanding;
+mod files;
+mod judged;
+mod requirements;

@@ -1,0 +1,14 @@
+//! Commands, JSON, exit codes and error codes as the contract has them.
+
+mod binding;
+mod codes;
+mod failures;
+mod flags;
+mod hosts;
+mod json;
+mod lab;
+mod legacy;
+mod shapes;
+mod sockets;
+mod variables;
+mod waiting;

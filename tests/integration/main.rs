@@ -1,0 +1,20 @@
+//! The whole product against real servers and hostile ones. Test names carry the ids of the cases.
+//!
+//! One binary, so that the three servers are started once. A missing server fails; nothing skips.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod certificates;
+mod client_identity;
+mod contract;
+mod hostile;
+mod layering;
+mod pool;
+mod secrets;
+mod support;
+mod tls_front;
+mod verdict;
