@@ -20,6 +20,7 @@ pub(crate) use self::dialer::Dialer;
 pub(crate) use self::dialer::Greeted;
 #[cfg(feature = "postgres")]
 pub(crate) use self::dialer::Secured;
+#[cfg(feature = "mysql")]
 pub(crate) use self::handshake::Rejected;
 pub use self::handshake::TlsFacts;
 pub(crate) use self::probe::alert_after_handshake;
