@@ -7,6 +7,12 @@
 pub(crate) mod cause;
 pub(crate) mod dial;
 mod handshake;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the relay and the tunnel need all of it"
+)]
+pub(crate) mod mysql;
 mod probe;
 pub(crate) mod resolve;
 pub(crate) mod starttls;

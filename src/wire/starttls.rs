@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::mysql::{self, Capabilities, Hello};
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::Engine;
 use crate::failure::{Failure, hearsay};
 
 /// PostgreSQL's SSLRequest: length 8, code 80877103.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
-/// A greeting is below 200 bytes; this leaves room for long version strings.
-const GREETING_LIMIT: usize = 4096;
 /// How much of an error text before TLS is read, and how long it may take to come.
 const HEARSAY_LIMIT: u64 = 1024;
 const HEARSAY_WAIT: Duration = Duration::from_millis(200);
 
-/// `CLIENT_SSL` of MySQL's capability flags.
-const CLIENT_SSL: u32 = 0x0800;
-/// `CLIENT_LONG_PASSWORD | CLIENT_PROTOCOL_41 | CLIENT_SSL | CLIENT_SECURE_CONNECTION | CLIENT_PLUGIN_AUTH`.
-const REQUESTED: u32 = 0x0001 | 0x0200 | CLIENT_SSL | 0x8000 | 0x0008_0000;
+/// What the check and other callers without a driver say that they can.
+const REQUESTED: u32 = Capabilities::MYSQL
+    | Capabilities::PROTOCOL_41
+    | Capabilities::SECURE_CONNECTION
+    | Capabilities::PLUGIN_AUTH;
 const MAX_PACKET: u32 = 16 * 1024 * 1024;
 const UTF8MB4: u8 = 45;
 
@@ -64,75 +64,13 @@ async fn postgres<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<(
 }
 
 async fn mysql<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<(), Failure> {
-    let greeting = read_greeting(stream).await?;
-    match greeting.first() {
-        Some(10) => {}
-        Some(0xff) => return Err(turned_away(&greeting)),
-        _ => {
-            return Err(not_the_protocol(
-                Stage::Connect,
-                "sent something else than a MySQL greeting",
-            ));
-        }
-    }
-    let capabilities = capabilities(&greeting)
-        .ok_or_else(|| not_the_protocol(Stage::Connect, "sent a greeting that ends too early"))?;
-    if capabilities & CLIENT_SSL == 0 {
-        return Err(refused("does not offer TLS in its greeting"));
-    }
-    let mut request = Vec::with_capacity(36);
-    request.extend([32, 0, 0, 1]);
-    request.extend(REQUESTED.to_le_bytes());
-    request.extend(MAX_PACKET.to_le_bytes());
-    request.push(UTF8MB4);
-    request.resize(36, 0);
-    stream
-        .write_all(&request)
-        .await
-        .map_err(|error| broken(Stage::Tls, error))
-}
-
-async fn read_greeting<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Vec<u8>, Failure> {
-    let broken = |error| broken(Stage::Connect, error);
-    let mut header = [0; 4];
-    stream.read_exact(&mut header).await.map_err(broken)?;
-    let [low, middle, high, sequence] = header;
-    let length = usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16;
-    if sequence != 0 || length == 0 || length > GREETING_LIMIT {
-        return Err(not_the_protocol(
-            Stage::Connect,
-            "sent something else than a MySQL greeting",
-        ));
-    }
-    let mut greeting = vec![0; length];
-    stream.read_exact(&mut greeting).await.map_err(broken)?;
-    Ok(greeting)
-}
-
-/// Version text up to its NUL, 4 bytes connection id, 8 bytes nonce, filler, then the flags' lower
-/// half; the upper half stands 3 bytes further.
-fn capabilities(greeting: &[u8]) -> Option<u32> {
-    let version_end = greeting.iter().position(|byte| *byte == 0)?;
-    let flags = greeting.get(version_end + 14..)?;
-    let lower = u16::from_le_bytes(flags.get(..2)?.try_into().ok()?);
-    Some(u32::from(lower))
-}
-
-/// The server's ERR packet in place of a greeting: host blocked, too many connections.
-fn turned_away(packet: &[u8]) -> Failure {
-    let number = packet
-        .get(1..3)
-        .map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]));
-    let text = String::from_utf8_lossy(packet.get(3..).unwrap_or_default()).into_owned();
-    Failure::new(
-        Stage::Connect,
-        ErrorCode::ServerError,
-        format!(
-            "the server at WA_DB_HOSTNAME turned the connection away with error {number} before TLS ({})",
-            hearsay(&text)
-        ),
-        "1040 is \"too many connections\", 1129 a host blocked after many broken attempts (FLUSH HOSTS), 1130 a host without any account",
-    )
+    let greeting = mysql::read_greeting(stream).await?;
+    let hello = Hello {
+        capabilities: Capabilities::of(REQUESTED),
+        max_packet: MAX_PACKET,
+        charset: UTF8MB4,
+    };
+    mysql::request_tls(stream, &greeting, hello).await
 }
 
 async fn read_hearsay<S: AsyncRead + Unpin>(stream: &mut S) -> Vec<u8> {
@@ -154,7 +92,7 @@ fn postgres_error_text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(text).into_owned()
 }
 
-fn refused(problem: &str) -> Failure {
+pub(super) fn refused(problem: &str) -> Failure {
     Failure::new(
         Stage::Tls,
         ErrorCode::TlsRefused,
@@ -163,7 +101,7 @@ fn refused(problem: &str) -> Failure {
     )
 }
 
-fn not_the_protocol(stage: Stage, problem: &str) -> Failure {
+pub(super) fn not_the_protocol(stage: Stage, problem: &str) -> Failure {
     Failure::new(
         stage,
         ErrorCode::ProtocolError,
@@ -172,7 +110,7 @@ fn not_the_protocol(stage: Stage, problem: &str) -> Failure {
     )
 }
 
-fn broken(stage: Stage, error: io::Error) -> Failure {
+pub(super) fn broken(stage: Stage, error: io::Error) -> Failure {
     Failure::new(
         stage,
         ErrorCode::ProtocolError,
@@ -184,26 +122,7 @@ fn broken(stage: Stage, error: io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::{CLIENT_SSL, capabilities, postgres_error_text};
-
-    #[test]
-    fn the_flags_of_a_greeting_are_found_behind_a_version_of_any_length() {
-        for version in ["", "8.0.36", "5.5.5-10.11.6-MariaDB-1~deb12u1-log"] {
-            let mut greeting = vec![10];
-            greeting.extend(version.as_bytes());
-            greeting.push(0);
-            greeting.extend([7; 4 + 8]);
-            greeting.push(0);
-            greeting.extend([0xff, 0xff]);
-            assert_eq!(
-                capabilities(&greeting).map(|flags| flags & CLIENT_SSL),
-                Some(CLIENT_SSL),
-                "{version}"
-            );
-            greeting.pop();
-            assert_eq!(capabilities(&greeting), None);
-        }
-    }
+    use super::postgres_error_text;
 
     #[test]
     fn the_message_field_is_taken_and_old_servers_plain_text_too() {
