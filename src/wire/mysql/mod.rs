@@ -9,14 +9,12 @@ mod capabilities;
 mod channel;
 mod fields;
 mod greeting;
-mod opening;
 mod response;
 
 pub(crate) use self::answer::{Answer, ErrorPacket};
 pub(crate) use self::capabilities::Capabilities;
 pub(crate) use self::channel::{Broken, Channel};
 pub(crate) use self::greeting::Greeting;
-pub(crate) use self::opening::{read_greeting, request_tls};
 pub(crate) use self::response::{Hello, Response};
 
 /// The longest packet that either side may send before the login is done. Real ones stay below 1 KiB;
