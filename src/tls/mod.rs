@@ -15,7 +15,9 @@ mod reload;
 mod roots;
 mod system_store;
 pub(crate) mod verdict;
+mod web;
 
 pub use self::facts::CertificateFacts;
 pub use self::policy::{CertificateExpiries, TlsPolicy};
 pub(crate) use self::reload::Reloading;
+pub(crate) use self::web::web_client;
