@@ -10,9 +10,12 @@ mod login;
 mod messages;
 mod monitor;
 mod refused;
+mod secured;
 pub(crate) mod session;
 
 pub use self::connector::{PostgresConnection, PostgresConnector};
 #[cfg(feature = "cli")]
-pub(crate) use self::login::{Bound, LoggedIn, Login, login, login_locally};
+pub(crate) use self::login::{LoggedIn, Login, login_locally};
 pub use self::monitor::{SessionMonitor, SessionState};
+#[cfg(feature = "cli")]
+pub(crate) use self::secured::{Server, login_secured};
