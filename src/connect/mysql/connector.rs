@@ -216,7 +216,7 @@ async fn open(
 /// The driver's own connect. It panics where a server asks for a login method that was not compiled
 /// in (MariaDB's `parsec`) or switches methods twice; a server must not be able to end a task of
 /// ours, so that counts as an error like any other.
-async fn dial_and_login(options: impl Into<Opts>) -> Result<Conn, mysql_async::Error> {
+pub(super) async fn dial_and_login(options: impl Into<Opts>) -> Result<Conn, mysql_async::Error> {
     // What the driver leaves behind is dropped with its future: nothing of it is seen again.
     AssertUnwindSafe(Conn::new(options))
         .catch_unwind()

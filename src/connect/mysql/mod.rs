@@ -2,6 +2,9 @@
 
 mod connector;
 mod failure;
+mod pump;
+#[allow(dead_code, reason = "the connector uses it at wire depth")]
+mod relay;
 pub(crate) mod session;
 
 pub use self::connector::{MySqlConnection, MySqlConnector};
