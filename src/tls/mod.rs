@@ -17,5 +17,6 @@ mod system_store;
 pub(crate) mod verdict;
 
 pub use self::facts::CertificateFacts;
+pub(crate) use self::facts::expires;
 pub use self::policy::{CertificateExpiries, TlsPolicy};
 pub(crate) use self::reload::Reloading;

@@ -20,7 +20,7 @@ use super::starttls::postgres;
 use crate::code::Stage;
 use crate::endpoint::{Endpoint, Engine};
 use crate::failure::Failure;
-use crate::settings::{AllowedNetworks, Settings};
+use crate::settings::{AllowedNetworks, Negotiation, Settings};
 use crate::tls::TlsPolicy;
 
 /// Makes secured streams to servers of one engine. The policy comes with each call, since its
@@ -56,7 +56,7 @@ impl Dialer {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             engine: settings.engine(),
-            negotiation: Negotiation::Postgres,
+            negotiation: settings.tls().negotiation,
             allowed: settings.allowed_networks().cloned(),
         }
     }
@@ -233,12 +233,4 @@ impl Greeted {
             stream,
         })
     }
-}
-
-/// Placeholder
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Negotiation {
-    Postgres,
-    #[allow(dead_code)]
-    Direct,
 }

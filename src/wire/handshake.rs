@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use openssl::ssl::{SslRef, SslVerifyMode};
 use openssl::x509::{X509, X509StoreContextRef, X509VerifyResult};
@@ -12,7 +13,7 @@ use super::{alpn, cause};
 use crate::code::{ErrorCode, Stage};
 use crate::failure::{Failure, hearsay};
 use crate::settings::Verification;
-use crate::tls::{CertificateFacts, TlsPolicy, verdict};
+use crate::tls::{CertificateFacts, TlsPolicy, expires, verdict};
 
 /// What a finished handshake showed.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct TlsFacts {
     pub chain: Vec<CertificateFacts>,
     /// What full verification said where the policy let it pass.
     pub would_fail: Option<ErrorCode>,
+    /// When the server's own certificate ends.
+    pub expires: Option<SystemTime>,
 }
 
 /// Whom to shake hands with.
@@ -108,6 +111,10 @@ where
                 verified: policy.verification() == Verification::Full,
                 chain: served,
                 would_fail: passed_over.map(verdict::of_result),
+                expires: stream
+                    .ssl()
+                    .peer_certificate()
+                    .and_then(|certificate| expires(&certificate)),
             };
             Ok((stream, facts))
         }

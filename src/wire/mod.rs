@@ -21,10 +21,15 @@ mod progress;
 pub(crate) mod resolve;
 pub(crate) mod starttls;
 
-pub(crate) use self::dialer::{Dialer, Greeted, Secured};
+pub(crate) use self::dialer::Dialer;
+#[cfg(feature = "mysql")]
+pub(crate) use self::dialer::Greeted;
+#[cfg(feature = "postgres")]
+pub(crate) use self::dialer::Secured;
 pub(crate) use self::handshake::Rejected;
 pub use self::handshake::TlsFacts;
 pub(crate) use self::probe::alert_after_handshake;
 pub(crate) use self::progress::Progress;
 pub use self::progress::StageTimes;
+#[cfg(feature = "mysql")]
 pub(crate) use self::starttls::mysql::SslRequest;
