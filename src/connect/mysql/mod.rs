@@ -3,7 +3,6 @@
 mod connector;
 mod failure;
 mod pump;
-#[allow(dead_code, reason = "the connector uses it at wire depth")]
 mod relay;
 pub(crate) mod session;
 

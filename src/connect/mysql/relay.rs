@@ -9,19 +9,19 @@ use std::io;
 
 use futures_util::future::try_join;
 use mysql_async::{Conn, OptsBuilder};
-use tokio::net::{TcpStream, UnixListener, UnixStream};
-use tokio_openssl::SslStream;
+use tokio::net::{UnixListener, UnixStream};
 
 use super::connector::dial_and_login;
 use super::failure::{self, Reached, broke_off};
 use super::pump;
 use crate::code::{ErrorCode, Stage};
+use crate::connect::after_tls;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::settings::PasswordSource;
 use crate::tls::TlsPolicy;
 use crate::wire::mysql::{Answer, Capabilities, Channel, LARGEST, Response};
-use crate::wire::{Dialer, Greeted, Progress, Rejected, SslRequest};
+use crate::wire::{Dialer, Greeted, Progress, Rejected, Secured, SslRequest, TlsFacts};
 
 /// The most packets of a login. Real ones take 4; each further factor, question or switch adds 2.
 const PACKETS: usize = 64;
@@ -47,7 +47,7 @@ pub(super) async fn open(
     way: Way<'_>,
     greeted: Greeted,
     options: OptsBuilder,
-) -> Result<Conn, Rejected> {
+) -> Result<(Conn, TlsFacts), Rejected> {
     let address = greeted.address;
     let meeting = Meeting::arrange().map_err(no_meeting)?;
     let options = options
@@ -56,11 +56,11 @@ pub(super) async fn open(
         .prefer_socket(false);
     let relayed = async {
         let driver = meeting.driver().await.map_err(no_meeting)?;
-        let (driver, server) = relay(&way, greeted, driver).await?;
+        let (driver, Secured { stream, facts, .. }) = relay(&way, greeted, driver).await?;
         // Whatever the driver asks before it hands the connection over is carried already. The
         // task ends with the driver's socket, which closes with the connection or this future.
-        tokio::spawn(pump::run(driver, server));
-        Ok::<_, Rejected>(())
+        tokio::spawn(pump::run(driver, stream));
+        Ok::<_, Rejected>(facts)
     };
     let name = way.policy.name_for(way.endpoint.host());
     let login = async {
@@ -73,8 +73,20 @@ pub(super) async fn open(
         login.map_err(|error| failure::of_login(&error, reached, way.password).into())
     };
     // The relay goes first: it knows why there is nothing more for the driver to read.
-    let ((), conn) = try_join(relayed, login).await?;
-    Ok(conn)
+    match try_join(relayed, login).await {
+        Ok((facts, conn)) => Ok((conn, facts)),
+        Err(Rejected { failure, .. }) if failure.stage() > Stage::Tls => {
+            let Way {
+                dialer,
+                endpoint,
+                policy,
+                ..
+            } = way;
+            let failure = after_tls::explain(dialer, failure, endpoint, address, policy).await;
+            Err(failure.into())
+        }
+        Err(rejected) => Err(rejected),
+    }
 }
 
 /// Carries the login. It returns once the server has accepted it; what the server refuses, and what
@@ -83,7 +95,7 @@ async fn relay(
     way: &Way<'_>,
     greeted: Greeted,
     driver: UnixStream,
-) -> Result<(UnixStream, SslStream<TcpStream>), Rejected> {
+) -> Result<(UnixStream, Secured), Rejected> {
     let mut near = Channel::new(driver);
     let mut greeting = greeted.greeting.clone();
     greeting.capabilities = greeting.capabilities.without(Capabilities::SSL);
@@ -96,7 +108,11 @@ async fn relay(
     };
     way.progress.enter(Stage::Tls);
     let request = SslRequest::of(*head);
-    let secured = way
+    let Secured {
+        address,
+        stream,
+        facts,
+    } = way
         .dialer
         .answer(greeted, way.endpoint, way.policy, request)
         .await?;
@@ -104,7 +120,7 @@ async fn relay(
     let capabilities = &mut response.hello.capabilities;
     *capabilities = capabilities.with(Capabilities::SSL);
     // The request for TLS took number 1.
-    let mut far = Channel::going_on(secured.stream, 2);
+    let mut far = Channel::going_on(stream, 2);
     far.write(&response.build()).await.map_err(hung_up)?;
     for _ in 0..PACKETS {
         tokio::select! {
@@ -115,7 +131,11 @@ async fn relay(
                     return pending().await;
                 };
                 match answer {
-                    Answer::Ok => return Ok((near.into_stream(), far.into_stream())),
+                    Answer::Ok => {
+                        let stream = far.into_stream();
+                        let secured = Secured { address, stream, facts };
+                        return Ok((near.into_stream(), secured));
+                    }
                     Answer::Error(_) => return pending().await,
                     _ => {}
                 }
