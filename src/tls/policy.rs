@@ -37,13 +37,15 @@ struct Loaded {
     fingerprint: Fingerprint,
 }
 
-/// When the certificates in our own files end.
+/// When certificates end: those in our own files, and the server's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CertificateExpiries {
     /// The client certificate of `WA_DB_SSL_CERT`.
     pub client: Option<SystemTime>,
     /// The first CA certificate of `WA_DB_SSL_CA` to end.
     pub ca: Option<SystemTime>,
+    /// The certificate that the server showed, where our own dialer made the connection.
+    pub server: Option<SystemTime>,
 }
 
 impl TlsPolicy {
@@ -96,6 +98,7 @@ impl TlsPolicy {
                     .filter_map(|root| facts::expires(root))
                     .min(),
             },
+            server: None,
         };
         Ok(Self(Arc::new(Loaded {
             settings: settings.clone(),

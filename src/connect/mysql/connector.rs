@@ -49,7 +49,7 @@ pub struct MySqlConnection {
     /// How long each stage took. The driver makes dial, TLS and login in one go, so they stand
     /// together under `connect`.
     pub times: StageTimes,
-    /// When the certificates in our own files end.
+    /// When the certificates end.
     pub expiries: CertificateExpiries,
 }
 

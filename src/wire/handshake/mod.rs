@@ -5,6 +5,7 @@ mod group;
 mod observed;
 
 use std::pin::Pin;
+use std::time::SystemTime;
 
 use openssl::ssl::{Ssl, SslRef};
 use openssl::x509::X509VerifyResult;
@@ -16,7 +17,7 @@ use super::alpn;
 use crate::code::ErrorCode;
 use crate::failure::Failure;
 use crate::settings::Verification;
-use crate::tls::{Chain, Examined, TlsPolicy, Violation, verdict};
+use crate::tls::{Chain, Examined, TlsPolicy, Violation, expires, verdict};
 
 /// What a finished handshake showed.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct TlsFacts {
     pub verified_chain: Chain,
     /// What full verification said where the policy let it pass.
     pub would_fail: Option<ErrorCode>,
+    /// When the server's own certificate ends.
+    pub expires: Option<SystemTime>,
     /// What does not hold and was only to be reported.
     pub violations: Vec<Violation>,
     /// What should be changed though it is no fault.
@@ -174,6 +177,10 @@ where
         served,
         verified_chain,
         would_fail: would_fail(stream.ssl(), &observed),
+        expires: stream
+            .ssl()
+            .peer_certificate()
+            .and_then(|certificate| expires(&certificate)),
         violations: examined.violations,
         warnings: examined.warnings,
     };
