@@ -116,10 +116,7 @@ impl PostgresConnector {
     /// Dropping the future closes what was opened.
     pub async fn connect(&self) -> Result<PostgresConnection, ConnectError> {
         let settings = &self.0.settings;
-        let (policy, tls) = self
-            .0
-            .files
-            .current::<ConnectError>(|policy| TlsBy::new(settings, policy));
+        let (policy, tls) = self.0.files.current::<ConnectError>(TlsBy::new);
         if let TlsBy::Driver(direct) = &tls {
             direct.prepare();
         }
@@ -198,8 +195,8 @@ enum TlsBy {
 }
 
 impl TlsBy {
-    fn new(settings: &Settings, policy: &TlsPolicy) -> Result<Self, ConnectError> {
-        match settings.tls().depth() {
+    fn new(policy: &TlsPolicy) -> Result<Self, ConnectError> {
+        match policy.depth() {
             Depth::Direct => Ok(Self::Driver(DirectTls::new(policy)?)),
             Depth::Wire(_) => Ok(Self::Dialer),
         }
