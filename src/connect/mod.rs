@@ -24,6 +24,8 @@ pub use self::mysql::{MySqlConnection, MySqlConnector};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{PostgresConnection, PostgresConnector, SessionMonitor, SessionState};
 pub use self::progress::StageTimes;
+#[cfg(feature = "cli")]
+pub(crate) use self::sequence::{Trail, first_of};
 
 #[cfg(all(test, feature = "mysql", feature = "postgres"))]
 mod tests {

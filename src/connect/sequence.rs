@@ -15,8 +15,8 @@ use crate::settings::Settings;
 
 /// What one attempt leaves behind for whoever has to report on it.
 #[derive(Clone)]
-pub(super) struct Trail {
-    pub(super) progress: Progress,
+pub(crate) struct Trail {
+    pub(crate) progress: Progress,
     address: Arc<Mutex<Option<SocketAddr>>>,
 }
 
@@ -29,7 +29,7 @@ impl Trail {
     }
 
     /// Notes the address that is being talked to.
-    pub(super) fn at(&self, address: SocketAddr) {
+    pub(crate) fn at(&self, address: SocketAddr) {
         *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
 
@@ -44,7 +44,7 @@ impl Trail {
 /// left, so that one that swallows packets cannot use up the time of those behind it. A refused
 /// login ends the list, as it does in libpq: the next server would refuse it too, and accounts
 /// are locked that way.
-pub(super) async fn first_of<T, F, A>(
+pub(crate) async fn first_of<T, F, A>(
     settings: &Settings,
     mut attempt: A,
 ) -> Result<T, ConnectError>
