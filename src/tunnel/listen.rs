@@ -89,7 +89,7 @@ impl Listener {
             place: ListenAddress::Tcp(listener.local_addr()?),
             socket: Bound::Tcp {
                 listener,
-                allowed: plan.exposure.clients.clone().filter(|_| !is_local),
+                allowed: plan.exposure.allowed_clients.clone().filter(|_| !is_local),
                 tls: tls.cloned(),
             },
         })

@@ -16,13 +16,16 @@ use openssl::x509::store::X509StoreBuilder;
 
 use super::options::TlsFiles;
 use crate::code::ErrorCode;
-use crate::settings::{Fault, read_regular};
+use crate::settings::{Fault, SecurityLevel, read_regular};
 
 const CERT: &str = "--tls-cert";
 const KEY: &str = "--tls-key";
 const CLIENT_CA: &str = "--tls-client-ca";
 /// Larger files are no certificates.
 const MAX_FILE: u64 = 1024 * 1024;
+/// The suites of TLS 1.2 that keep what was said secret though the key is lost later, and that cannot be
+/// tampered with.
+const FORWARD_SECRET: &str = "ECDHE+AESGCM:ECDHE+CHACHA20";
 /// What clients of PostgreSQL name that speak TLS from the first byte, in ALPN's form.
 const ALPN_POSTGRESQL: &[u8] = b"\x0apostgresql";
 
@@ -30,6 +33,7 @@ const ALPN_POSTGRESQL: &[u8] = b"\x0apostgresql";
 #[derive(Debug)]
 pub(super) struct ListenerTls {
     files: TlsFiles,
+    level: SecurityLevel,
     state: Mutex<State>,
 }
 
@@ -66,12 +70,13 @@ impl ListenerTls {
     ///
     /// # Errors
     /// Every fault of every file.
-    pub(super) fn load(files: &TlsFiles) -> Result<Self, Vec<Fault>> {
+    pub(super) fn load(files: &TlsFiles, level: SecurityLevel) -> Result<Self, Vec<Fault>> {
         let seen = Fingerprint::of(files);
         Ok(Self {
             files: files.clone(),
+            level,
             state: Mutex::new(State {
-                current: load(files)?,
+                current: load(files, level)?,
                 seen,
             }),
         })
@@ -91,7 +96,7 @@ impl ListenerTls {
         }
         // Taken as seen even if it is broken: the warning comes once for each change.
         state.seen = now;
-        match load(&self.files) {
+        match load(&self.files, self.level) {
             Ok(loaded) => {
                 tracing::info!(
                     "the listener's certificate files changed: new clients see the new ones"
@@ -119,7 +124,10 @@ impl ListenerTls {
 
 /// The files by their metadata: device, inode, time of change, size.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Fingerprint(Vec<Option<(u64, u64, i64, i64, u64)>>);
+struct Fingerprint(Vec<Option<FileState>>);
+
+/// Device, inode, time of change in seconds and nanoseconds, size.
+type FileState = (u64, u64, i64, i64, u64);
 
 impl Fingerprint {
     fn of(files: &TlsFiles) -> Self {
@@ -137,7 +145,7 @@ impl Fingerprint {
     }
 }
 
-fn load(files: &TlsFiles) -> Result<Loaded, Vec<Fault>> {
+fn load(files: &TlsFiles, level: SecurityLevel) -> Result<Loaded, Vec<Fault>> {
     let chain = certificates(CERT, &files.cert);
     let key = private_key(&files.key);
     let clients = files
@@ -147,8 +155,8 @@ fn load(files: &TlsFiles) -> Result<Loaded, Vec<Fault>> {
         .transpose();
     match (chain, key, clients) {
         (Ok(chain), Ok(key), Ok(clients)) => {
-            let ends = chain.first().and_then(|leaf| ends(leaf));
-            let context = context(&chain, &key, clients.as_deref()).map_err(|errors| {
+            let ends = chain.first().and_then(ends);
+            let context = context(&chain, &key, clients.as_deref(), level).map_err(|errors| {
                 vec![Fault::new(
                     ErrorCode::KeyMismatch,
                     CERT,
@@ -214,6 +222,7 @@ fn context(
     chain: &[X509],
     key: &PKey<openssl::pkey::Private>,
     clients: Option<&[X509]>,
+    level: SecurityLevel,
 ) -> Result<SslContext, ErrorStack> {
     let mut builder = SslContextBuilder::new(SslMethod::tls_server())?;
     // Buffers are given back while a session is silent: most are.
@@ -229,7 +238,14 @@ fn context(
     );
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
     builder.set_num_tickets(0)?;
-    builder.set_min_proto_version(Some(SslVersion::TLS1_3))?;
+    match level {
+        SecurityLevel::Modern => builder.set_min_proto_version(Some(SslVersion::TLS1_3))?,
+        SecurityLevel::Intermediate => {
+            builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+            builder.set_cipher_list(FORWARD_SECRET)?;
+        }
+        SecurityLevel::Old => builder.set_min_proto_version(Some(SslVersion::TLS1_2))?,
+    }
     builder.set_alpn_select_callback(|_, offered| {
         select_next_proto(ALPN_POSTGRESQL, offered).ok_or(AlpnError::NOACK)
     });

@@ -12,7 +12,6 @@ mod admin;
 mod admission;
 mod client;
 mod context;
-mod exposure;
 mod health;
 mod limits;
 mod listen;
@@ -28,6 +27,7 @@ mod run;
 mod session;
 mod unix_socket;
 mod upstream;
+mod wanted;
 
 pub use self::options::{ListenAddress, Options, TlsFiles};
 pub use self::run::run;

@@ -1,6 +1,5 @@
 //! How the front of a session ends: with both ends joined, or without.
 
-use openssl::ssl::SslRef;
 use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 
@@ -30,9 +29,4 @@ pub(super) enum Ended {
     /// All was said: the server refused the login in its own words, or the one request that the
     /// connection was for has been carried.
     Done(&'static str),
-}
-
-/// Which protocol an established TLS connection speaks inside, if that was agreed on.
-pub(super) fn agreed_protocol(ssl: &SslRef) -> Option<&[u8]> {
-    ssl.selected_alpn_protocol()
 }

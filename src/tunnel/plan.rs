@@ -2,17 +2,16 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::exposure::Exposure;
 use super::options::{ListenAddress, Options};
 use crate::code::ErrorCode;
 use crate::endpoint::Host;
-use crate::settings::{ChannelBinding, Fault, Settings};
+use crate::settings::{ChannelBinding, Fault, Settings, TunnelSettings};
 
 /// Where to listen, and that it may be done there.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) listen: Vec<ListenAddress>,
-    pub(super) exposure: Exposure,
+    pub(super) exposure: TunnelSettings,
 }
 
 impl Plan {
@@ -28,7 +27,7 @@ impl Plan {
         } else {
             options.listen.clone()
         };
-        let exposure = Exposure::of(settings);
+        let exposure = settings.tunnel().clone();
         let mut faults = Vec::new();
         for address in &listen {
             if let ListenAddress::Tcp(address) = address {
@@ -48,7 +47,7 @@ impl Plan {
 }
 
 /// What an address that others can reach needs and does not have.
-fn exposed(address: SocketAddr, options: &Options, exposure: &Exposure) -> Vec<Fault> {
+fn exposed(address: SocketAddr, options: &Options, exposure: &TunnelSettings) -> Vec<Fault> {
     let mut faults = Vec::new();
     if address.ip().to_canonical().is_loopback() {
         return faults;
@@ -63,7 +62,7 @@ fn exposed(address: SocketAddr, options: &Options, exposure: &Exposure) -> Vec<F
             "give --tls-cert and --tls-key, or listen on 127.0.0.1 or on a Unix socket",
         ));
     }
-    if exposure.clients.is_none() {
+    if exposure.allowed_clients.is_none() {
         faults.push(Fault::new(
             ErrorCode::VariableMissing,
             "WA_DB_TUNNEL_ALLOWED_CLIENTS",

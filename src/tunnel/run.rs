@@ -43,7 +43,10 @@ async fn start(options: &Options, settings: &Settings) -> Result<(), Vec<Fault>>
     let collector = options.admin.map(|_| Collector::install()).transpose();
     let collector = collector.map_err(|fault| vec![fault])?;
     let tls = match &options.tls {
-        Some(files) => Some(Arc::new(ListenerTls::load(files)?)),
+        Some(files) => Some(Arc::new(ListenerTls::load(
+            files,
+            plan.exposure.security_level,
+        )?)),
         None => None,
     };
     let shared = Arc::new(Shared::load(settings, options.inject)?);
@@ -128,7 +131,7 @@ fn announce(listeners: &[Listener], admin: Option<&Admin>, settings: &Settings) 
 
 /// Reads files that changed.
 fn look(shared: &Shared, tls: Option<&ListenerTls>) {
-    shared.upstream.look();
+    shared.upstream.policy();
     let Some(tls) = tls else { return };
     match tls.look() {
         Looked::Unchanged => {}

@@ -1,69 +1,67 @@
 //! The way to the server, and which server of the list it is: [`Upstream`].
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::health::Health;
 use super::meters::Meters;
 use super::outcome::ServerStream;
-use crate::code::Stage;
-use crate::connect::{
-    ConnectError, MySqlConnector, PostgresConnector, StageTimes, Trail, first_of,
-};
-use crate::endpoint::{Endpoint, Engine};
+use super::wanted::Wanted;
+use crate::connect::trust::Trust;
+use crate::connect::{ConnectError, Turn, after_tls, first_of};
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::settings::{Fault, Settings, TargetSession, Verification};
-use crate::tls::{Reloading, TlsPolicy};
-use crate::wire::{dial, handshake, resolve, starttls};
-
-/// How long a server that was found to be of the wanted kind is taken for one.
-const FOUND: Duration = Duration::from_secs(5);
+use crate::settings::{Fault, Settings, Verification};
+use crate::tls::TlsPolicy;
+use crate::wire::Dialer;
 
 /// The way to the servers that the settings name, under their whole policy.
 pub(super) struct Upstream {
     settings: Settings,
-    files: Reloading<()>,
+    dialer: Dialer,
+    trust: Trust,
     wanted: Option<Wanted>,
     health: Arc<Health>,
     meters: Arc<Meters>,
 }
 
-/// How a server of the wanted kind is found: by a login of our own.
-struct Wanted {
-    connector: Connector,
-    found: Mutex<Option<(Endpoint, Instant)>>,
-    /// Only one looks at a time; the others take what it finds.
-    looking: tokio::sync::Mutex<()>,
-}
-
-enum Connector {
-    Postgres(PostgresConnector),
-    MySql(MySqlConnector),
-}
-
 /// One attempt to reach one server of the list.
+#[derive(Clone)]
 pub(super) struct Attempt {
     pub(super) endpoint: Endpoint,
     pub(super) policy: TlsPolicy,
-    pub(super) trail: Trail,
+    /// How far it has come, and until when it may go on.
+    pub(super) turn: Turn,
 }
 
-/// A stream on which TLS is set up, to a server that is trusted as far as the policy asks.
-pub(super) struct Secured {
+/// A server that was reached: TLS is set up, and it is trusted as far as the policy asks.
+pub(super) struct Reached {
     pub(super) stream: ServerStream,
-    pub(super) trust: Trust,
+    pub(super) server: Server,
 }
 
-/// What is known of the server at the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trust {
-    /// Its certificate chain was verified.
-    Verified,
-    /// Nobody vouches for it: verification is off.
-    Unverified,
+/// Which server it is, and by whose rules it was reached.
+pub(super) struct Server {
+    endpoint: Endpoint,
+    address: SocketAddr,
+    policy: TlsPolicy,
+}
+
+impl Server {
+    /// A server that an attempt has led to.
+    pub(super) fn of(attempt: Attempt, address: SocketAddr) -> Self {
+        Self {
+            endpoint: attempt.endpoint,
+            address,
+            policy: attempt.policy,
+        }
+    }
+
+    /// Whether its certificate chain was verified. Nobody vouches for any other.
+    pub(super) fn is_verified(&self) -> bool {
+        self.policy.verification() != Verification::Off
+    }
 }
 
 impl Upstream {
@@ -72,31 +70,31 @@ impl Upstream {
         health: &Arc<Health>,
         meters: &Arc<Meters>,
     ) -> Result<Self, Vec<Fault>> {
-        let files = Reloading::new::<Vec<Fault>>(settings.tls().clone(), |_| Ok(()))?;
-        let wanted = match settings.target() {
-            TargetSession::Any => None,
-            _ => Some(Wanted::new(settings).map_err(|error| {
-                let failure = error.failure();
-                vec![Fault::new(
-                    failure.code(),
-                    "WA_DB_TARGET",
-                    failure.message(),
-                    failure.hint(),
-                )]
-            })?),
-        };
+        let parts = || Ok((Trust::load(settings)?, Wanted::new(settings)?));
+        let (trust, wanted) = parts().map_err(|error: ConnectError| {
+            let failure = error.failure();
+            let (code, message, hint) = (failure.code(), failure.message(), failure.hint());
+            vec![Fault::new(code, "WA_DB_SSL_CA", message, hint)]
+        })?;
         Ok(Self {
             settings: settings.clone(),
-            files,
+            dialer: Dialer::new(settings),
+            trust,
             wanted,
             health: Arc::clone(health),
             meters: Arc::clone(meters),
         })
     }
 
-    /// Looks at the policy's files, and reads them where they changed.
-    pub(super) fn look(&self) -> TlsPolicy {
-        let (policy, ()) = self.files.current::<Faults>(|_| Ok(()));
+    /// What dials, for an attempt.
+    #[allow(dead_code, reason = "used by the front that is still to come")]
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    /// The policy for a new connection, after a look at its files: they are read where they changed.
+    pub(super) fn policy(&self) -> TlsPolicy {
+        let policy = self.trust.current();
         self.meters.certificates_end(policy.expiries());
         policy
     }
@@ -108,8 +106,24 @@ impl Upstream {
     ///
     /// # Cancel Safety
     /// Dropping the future closes what was opened.
-    pub(super) async fn secure_postgres(&self) -> Result<Secured, Failure> {
-        self.reach(|attempt| self.attempt_postgres(attempt)).await
+    pub(super) async fn secure_postgres(&self) -> Result<Reached, Failure> {
+        self.reach(async |attempt: Attempt| {
+            let Attempt {
+                endpoint,
+                policy,
+                turn,
+            } = &attempt;
+            let secured = self
+                .dialer
+                .secure_postgres(endpoint, policy, turn.deadline, &turn.progress)
+                .await
+                .map_err(|rejected| rejected.failure)?;
+            Ok(Reached {
+                stream: secured.stream,
+                server: Server::of(attempt, secured.address),
+            })
+        })
+        .await
     }
 
     /// Runs `attempt` on one server of the list after the other until one is good, all under
@@ -117,23 +131,23 @@ impl Upstream {
     ///
     /// # Errors
     /// Every server that was tried, in one failure.
-    pub(super) async fn reach<T, F>(
-        &self,
-        mut attempt: impl FnMut(Attempt) -> F,
-    ) -> Result<T, Failure>
+    pub(super) async fn reach<T, F>(&self, attempt: impl Fn(Attempt) -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, Failure>>,
     {
-        let policy = self.look();
+        let policy = self.policy();
         let reached = async {
-            let chosen = self.chosen().await?;
+            let chosen = match &self.wanted {
+                Some(wanted) => Some(self.settings.with_endpoint(wanted.find().await?)),
+                None => None,
+            };
             let settings = chosen.as_ref().unwrap_or(&self.settings);
-            first_of(settings, |endpoint, trail| {
-                let progress = trail.progress.clone();
+            first_of(settings, |endpoint, turn| {
+                let progress = turn.progress.clone();
                 let made = attempt(Attempt {
                     endpoint,
                     policy: policy.clone(),
-                    trail,
+                    turn,
                 });
                 async move { Ok((made.await?, progress.times())) }
             })
@@ -141,137 +155,38 @@ impl Upstream {
         };
         match reached.await {
             Ok((made, times)) => {
-                self.took(&times);
+                for (stage, took) in times {
+                    self.meters.took(stage, took);
+                }
                 self.health.reached();
                 Ok(made)
             }
             Err(error) => {
-                let failure = as_one(&error);
-                self.forget();
-                self.meters.failed(failure.code());
-                self.health.failed_with(&failure);
-                Err(failure)
+                if let Some(wanted) = &self.wanted {
+                    wanted.forget();
+                }
+                // All attempts in the words of one failure.
+                let failure =
+                    Failure::new(error.stage(), error.code(), error.to_string(), error.hint());
+                Err(self.failed(failure))
             }
         }
     }
 
-    async fn attempt_postgres(&self, attempt: Attempt) -> Result<Secured, Failure> {
-        let Attempt {
+    /// Notes a failure of the way to the server.
+    fn failed(&self, failure: Failure) -> Failure {
+        self.meters.failed(failure.code());
+        self.health.failed_with(&failure);
+        failure
+    }
+
+    /// Replaces the failure of a login by what the server says of our certificate, if that is behind it.
+    pub(super) async fn explain(&self, failure: Failure, server: &Server) -> Failure {
+        let Server {
             endpoint,
+            address,
             policy,
-            trail,
-        } = attempt;
-        let addresses = resolve::resolve(&endpoint, self.settings.allowed_networks()).await?;
-        trail.progress.enter(Stage::Connect);
-        let (address, mut stream) = dial::dial(&addresses).await?;
-        trail.at(address);
-        trail.progress.enter(Stage::Tls);
-        starttls::request(Engine::Postgres, &mut stream).await?;
-        let name = policy.name_for(endpoint.host());
-        let (stream, _) = handshake(stream, &policy, &name)
-            .await
-            .map_err(|rejected| rejected.failure)?;
-        Ok(Secured {
-            stream,
-            trust: Trust::under(&policy),
-        })
-    }
-
-    /// The settings for the one server that is of the wanted kind, where one is wanted.
-    async fn chosen(&self) -> Result<Option<Settings>, ConnectError> {
-        let Some(wanted) = &self.wanted else {
-            return Ok(None);
-        };
-        let endpoint = wanted.find().await?;
-        Ok(Some(self.settings.with_endpoint(endpoint)))
-    }
-
-    /// Which server was found counts no more.
-    fn forget(&self) {
-        if let Some(wanted) = &self.wanted {
-            *wanted.found.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
-    }
-
-    fn took(&self, times: &StageTimes) {
-        for (stage, took) in times {
-            self.meters.took(*stage, *took);
-        }
-    }
-}
-
-impl Trust {
-    /// What a handshake under this policy says of the server.
-    pub(super) fn under(policy: &TlsPolicy) -> Self {
-        match policy.verification() {
-            Verification::Full | Verification::ChainOnly => Self::Verified,
-            Verification::Off => Self::Unverified,
-        }
-    }
-}
-
-impl Wanted {
-    fn new(settings: &Settings) -> Result<Self, ConnectError> {
-        let connector = match settings.engine() {
-            Engine::Postgres => Connector::Postgres(PostgresConnector::new(settings)?),
-            Engine::MySql => Connector::MySql(MySqlConnector::new(settings)?),
-        };
-        Ok(Self {
-            connector,
-            found: Mutex::default(),
-            looking: tokio::sync::Mutex::default(),
-        })
-    }
-
-    async fn find(&self) -> Result<Endpoint, ConnectError> {
-        let _turn = self.looking.lock().await;
-        if let Some(endpoint) = self.known() {
-            return Ok(endpoint);
-        }
-        let endpoint = match &self.connector {
-            Connector::Postgres(connector) => connector.connect().await?.endpoint,
-            Connector::MySql(connector) => {
-                let connection = connector.connect().await?;
-                // It is closed either way; the goodbye keeps the server's log quiet.
-                let _ = tokio::time::timeout(FOUND, connection.conn.disconnect()).await;
-                connection.endpoint
-            }
-        };
-        *self.found.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((endpoint.clone(), Instant::now()));
-        Ok(endpoint)
-    }
-
-    fn known(&self) -> Option<Endpoint> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found
-            .as_ref()
-            .filter(|(_, since)| since.elapsed() < FOUND)
-            .map(|(endpoint, _)| endpoint.clone())
-    }
-}
-
-/// All attempts in the words of one failure.
-fn as_one(error: &ConnectError) -> Failure {
-    Failure::new(error.stage(), error.code(), error.to_string(), error.hint())
-}
-
-/// Faults with words for the log.
-#[derive(Debug)]
-struct Faults(Vec<Fault>);
-
-impl std::fmt::Display for Faults {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (index, fault) in self.0.iter().enumerate() {
-            let comma = if index > 0 { "; " } else { "" };
-            write!(f, "{comma}{}", fault.message)?;
-        }
-        Ok(())
-    }
-}
-
-impl From<Vec<Fault>> for Faults {
-    fn from(faults: Vec<Fault>) -> Self {
-        Self(faults)
+        } = server;
+        after_tls::explain(&self.dialer, failure, endpoint, *address, policy).await
     }
 }

@@ -197,7 +197,7 @@ impl Server {
             // Without the last words MySQL verifies a certificate before it presents it.
             Engine::MySql => drop(self.sql("ALTER INSTANCE RELOAD TLS NO ROLLBACK ON ERROR")),
         }
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let served = probe::served_chain(self.engine, self.port);
             let leaf = served.as_ref().ok().and_then(|chain| chain.first());
