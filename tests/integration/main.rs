@@ -17,4 +17,5 @@ mod pool;
 mod secrets;
 mod support;
 mod tls_front;
+mod tunnel;
 mod verdict;

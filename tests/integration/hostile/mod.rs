@@ -9,6 +9,6 @@ mod floods;
 mod malformed;
 mod meet;
 mod silence;
-mod stand;
+pub(crate) mod stand;
 mod traps;
 mod turnstile;
