@@ -14,6 +14,7 @@ mod contract;
 mod hostile;
 mod layering;
 mod pool;
+mod relay;
 mod secrets;
 mod support;
 mod tls_front;

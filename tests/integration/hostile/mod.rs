@@ -8,6 +8,7 @@ mod before_tls;
 mod floods;
 mod malformed;
 mod meet;
+mod relay;
 mod silence;
 pub(crate) mod stand;
 mod traps;
