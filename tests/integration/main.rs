@@ -10,6 +10,7 @@
 
 mod certificates;
 mod client_identity;
+mod clients;
 mod contract;
 mod hostile;
 mod layering;
