@@ -10,6 +10,7 @@
 
 mod certificates;
 mod client_identity;
+mod clients;
 mod contract;
 mod hostile;
 mod layering;
@@ -18,4 +19,5 @@ mod relay;
 mod secrets;
 mod support;
 mod tls_front;
+mod tunnel;
 mod verdict;
