@@ -75,9 +75,7 @@ impl PostgresConnector {
     /// engine.
     pub fn new(settings: &Settings) -> Result<Self, ConnectError> {
         settings.require_engine(Engine::Postgres)?;
-        let files = Reloading::new(settings.tls().clone(), |policy| {
-            TlsBy::new(settings, policy)
-        })?;
+        let files = Reloading::new(settings.tls().clone(), TlsBy::new)?;
         Ok(Self::of(settings, files))
     }
 
@@ -87,9 +85,7 @@ impl PostgresConnector {
         settings: &Settings,
         policy: TlsPolicy,
     ) -> Result<Self, ConnectError> {
-        let files = Reloading::starting_with(policy, settings.tls().clone(), |policy| {
-            TlsBy::new(settings, policy)
-        })?;
+        let files = Reloading::starting_with(policy, settings.tls().clone(), TlsBy::new)?;
         Ok(Self::of(settings, files))
     }
 
