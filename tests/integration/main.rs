@@ -13,6 +13,7 @@ mod client_identity;
 mod contract;
 mod hostile;
 mod layering;
+mod policy;
 mod pool;
 mod secrets;
 mod support;
