@@ -10,12 +10,15 @@
 
 mod certificates;
 mod client_identity;
+mod clients;
 mod contract;
 mod hostile;
 mod layering;
 mod policy;
 mod pool;
+mod relay;
 mod secrets;
 mod support;
 mod tls_front;
+mod tunnel;
 mod verdict;
