@@ -12,18 +12,19 @@ mod facts;
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
-mod progress;
 mod sequence;
 #[cfg(feature = "cli")]
 pub(crate) mod staged;
 mod target;
+#[allow(dead_code, reason = "the tunnel dials with it")]
+pub(crate) mod trust;
 
 pub use self::error::{Attempt, ConnectError};
 #[cfg(feature = "mysql")]
 pub use self::mysql::{MySqlConnection, MySqlConnector};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{PostgresConnection, PostgresConnector, SessionMonitor, SessionState};
-pub use self::progress::StageTimes;
+pub use crate::wire::StageTimes;
 
 #[cfg(all(test, feature = "mysql", feature = "postgres"))]
 mod tests {

@@ -59,7 +59,7 @@ impl CertificateFacts {
 }
 
 /// End of validity as a point in time.
-pub(super) fn expires(certificate: &X509Ref) -> Option<SystemTime> {
+pub(crate) fn expires(certificate: &X509Ref) -> Option<SystemTime> {
     let seconds = seconds_since_epoch(certificate.not_after())?;
     let seconds = u64::try_from(seconds).ok()?;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))

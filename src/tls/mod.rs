@@ -15,7 +15,10 @@ mod reload;
 mod roots;
 mod system_store;
 pub(crate) mod verdict;
+mod web;
 
 pub use self::facts::CertificateFacts;
+pub(crate) use self::facts::expires;
 pub use self::policy::{CertificateExpiries, TlsPolicy};
 pub(crate) use self::reload::Reloading;
+pub(crate) use self::web::web_client;

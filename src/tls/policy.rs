@@ -22,13 +22,14 @@ use super::verdict;
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::Host;
 use crate::failure::Failure;
-use crate::settings::{Fault, TlsSettings, Verification, Warning};
+use crate::settings::{Depth, Fault, TlsSettings, Verification, Warning};
 
 /// Trust and identity, loaded from the files that the settings name. Cheap to clone.
 #[derive(Clone)]
 pub struct TlsPolicy(Arc<Loaded>);
 
 struct Loaded {
+    depth: Depth,
     roots: Roots,
     identity: Option<Identity>,
     verification: Verification,
@@ -40,13 +41,15 @@ struct Loaded {
     fingerprint: Fingerprint,
 }
 
-/// When the certificates in our own files end.
+/// When certificates end: those in our own files, and the server's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CertificateExpiries {
     /// The client certificate of `WA_DB_SSL_CERT`.
     pub client: Option<SystemTime>,
     /// The first CA certificate of `WA_DB_SSL_CA` to end.
     pub ca: Option<SystemTime>,
+    /// The certificate that the server showed, where our own dialer made the connection.
+    pub server: Option<SystemTime>,
 }
 
 impl TlsPolicy {
@@ -87,8 +90,10 @@ impl TlsPolicy {
                     .filter_map(|root| facts::expires(root))
                     .min(),
             },
+            server: None,
         };
         Ok(Self(Arc::new(Loaded {
+            depth: settings.depth(),
             expiries,
             roots,
             identity,
@@ -103,6 +108,11 @@ impl TlsPolicy {
     /// What must hold for the server's certificate.
     pub fn verification(&self) -> Verification {
         self.0.verification
+    }
+
+    /// Who is to perform the handshake, and which variables ask for that.
+    pub fn depth(&self) -> &Depth {
+        &self.0.depth
     }
 
     /// Whether only the roots of `WA_DB_SSL_CA` are trusted, not the system's store.

@@ -2,17 +2,18 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use openssl::ssl::{SslRef, SslVerifyMode};
 use openssl::x509::{X509, X509StoreContextRef, X509VerifyResult};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_openssl::SslStream;
 
-use super::cause;
+use super::{alpn, cause};
 use crate::code::{ErrorCode, Stage};
 use crate::failure::{Failure, hearsay};
 use crate::settings::Verification;
-use crate::tls::{CertificateFacts, TlsPolicy, verdict};
+use crate::tls::{CertificateFacts, TlsPolicy, expires, verdict};
 
 /// What a finished handshake showed.
 #[derive(Clone, Debug)]
@@ -28,9 +29,20 @@ pub struct TlsFacts {
     pub chain: Vec<CertificateFacts>,
     /// What full verification said where the policy let it pass.
     pub would_fail: Option<ErrorCode>,
+    /// When the server's own certificate ends.
+    pub expires: Option<SystemTime>,
 }
 
-/// A handshake that failed, with the certificates it saw before.
+/// Whom to shake hands with.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer<'a> {
+    /// The name that the certificate must carry.
+    pub(crate) name: &'a str,
+    /// The protocol that the server must choose (ALPN, RFC 7301), where TLS is all that was said.
+    pub(crate) alpn: Option<&'static str>,
+}
+
+/// A handshake that failed, with the certificates it saw before; or what kept it from beginning.
 #[derive(Debug)]
 pub(crate) struct Rejected {
     pub(crate) failure: Failure,
@@ -39,6 +51,15 @@ pub(crate) struct Rejected {
         allow(dead_code, reason = "a check reports them")
     )]
     pub(crate) chain: Vec<CertificateFacts>,
+}
+
+impl From<Failure> for Rejected {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            chain: Vec::new(),
+        }
+    }
 }
 
 /// What OpenSSL's verification reported while the handshake ran.
@@ -58,16 +79,13 @@ struct Observed {
 pub(crate) async fn handshake<S>(
     stream: S,
     policy: &TlsPolicy,
-    name: &str,
+    peer: Peer<'_>,
 ) -> Result<(SslStream<S>, TlsFacts), Rejected>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let observed = Arc::new(Mutex::new(Observed::default()));
-    let mut stream = prepare(stream, policy, name, &observed).map_err(|failure| Rejected {
-        failure,
-        chain: Vec::new(),
-    })?;
+    let mut stream = prepare(stream, policy, peer, &observed)?;
     let outcome = Pin::new(&mut stream).connect().await;
     let Observed {
         passed_over,
@@ -77,6 +95,12 @@ where
     let served = chain_of(stream.ssl(), &chain);
     match outcome {
         Ok(()) => {
+            if let Err(failure) = alpn::chosen(stream.ssl(), peer) {
+                return Err(Rejected {
+                    failure,
+                    chain: served,
+                });
+            }
             let facts = TlsFacts {
                 protocol: stream.ssl().version_str().to_owned(),
                 cipher: stream
@@ -87,6 +111,10 @@ where
                 verified: policy.verification() == Verification::Full,
                 chain: served,
                 would_fail: passed_over.map(verdict::of_result),
+                expires: stream
+                    .ssl()
+                    .peer_certificate()
+                    .and_then(|certificate| expires(&certificate)),
             };
             Ok((stream, facts))
         }
@@ -95,10 +123,11 @@ where
                 &error,
                 fatal,
                 policy,
-                name,
+                peer.name,
                 !served.is_empty(),
                 served.first(),
             );
+            let failure = alpn::explain(failure, peer, !served.is_empty());
             Err(Rejected {
                 failure: failure.caused_by(error),
                 chain: served,
@@ -110,10 +139,11 @@ where
 fn prepare<S: AsyncRead + AsyncWrite>(
     stream: S,
     policy: &TlsPolicy,
-    name: &str,
+    peer: Peer<'_>,
     observed: &Arc<Mutex<Observed>>,
 ) -> Result<SslStream<S>, Failure> {
-    let mut ssl = policy.handshake(name)?;
+    let mut ssl = policy.handshake(peer.name)?;
+    alpn::ask(&mut ssl, peer)?;
     let record = Arc::clone(observed);
     let verification = policy.verification();
     ssl.set_verify_callback(SslVerifyMode::PEER, move |passed, context| {

@@ -4,15 +4,34 @@
 //! Nothing that arrives before TLS is acted on: it is read exactly as far as the protocol's answer
 //! goes, bounded, and whatever follows it breaks the handshake.
 
+mod addresses;
+mod alpn;
 pub(crate) mod cause;
 pub(crate) mod dial;
+mod dialer;
 mod handshake;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the relay and the tunnel need all of it"
+)]
+pub(crate) mod mysql;
 mod probe;
+mod progress;
+#[expect(dead_code, reason = "the dialer takes it up with its own commit")]
+pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod starttls;
 
-#[cfg(feature = "cli")]
+pub(crate) use self::dialer::Dialer;
+#[cfg(feature = "mysql")]
+pub(crate) use self::dialer::Greeted;
+#[cfg(feature = "postgres")]
+pub(crate) use self::dialer::Secured;
 pub(crate) use self::handshake::Rejected;
 pub use self::handshake::TlsFacts;
-pub(crate) use self::handshake::handshake;
 pub(crate) use self::probe::alert_after_handshake;
+pub(crate) use self::progress::Progress;
+pub use self::progress::StageTimes;
+#[cfg(feature = "mysql")]
+pub(crate) use self::starttls::mysql::SslRequest;

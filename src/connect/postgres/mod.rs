@@ -3,6 +3,7 @@
 mod authentication;
 mod connector;
 mod copies;
+mod direct_tls;
 mod driver;
 mod failure;
 mod guard;
@@ -10,9 +11,12 @@ mod login;
 mod messages;
 mod monitor;
 mod refused;
+mod secured;
 pub(crate) mod session;
 
 pub use self::connector::{PostgresConnection, PostgresConnector};
 #[cfg(feature = "cli")]
-pub(crate) use self::login::{Bound, LoggedIn, Login, login, login_locally};
+pub(crate) use self::login::{LoggedIn, Login, login_locally};
 pub use self::monitor::{SessionMonitor, SessionState};
+#[cfg(feature = "cli")]
+pub(crate) use self::secured::{Server, login_secured};
