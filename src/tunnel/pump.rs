@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use metrics::Counter;
+use openssl::ssl::ErrorCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
@@ -80,6 +81,32 @@ fn break_off(client: &ClientStream, server: &ServerStream) {
     client::reset(server.get_ref());
 }
 
+/// Where bytes come from.
+trait Source: AsyncRead + Unpin {
+    /// Whether the end that was read is one that the peer itself has declared. Where TLS is spoken that is
+    /// said within it; otherwise anyone on the way may have cut the stream.
+    fn has_ended_in_order(&mut self, cx: &mut Context<'_>) -> bool;
+}
+
+impl Source for ServerStream {
+    fn has_ended_in_order(&mut self, cx: &mut Context<'_>) -> bool {
+        // A read does not tell one end from the other; a look ahead does.
+        match Pin::new(self).poll_peek(cx, &mut [0]) {
+            Poll::Ready(Err(error)) => error.code() == ErrorCode::ZERO_RETURN,
+            _ => false,
+        }
+    }
+}
+
+impl Source for ClientStream {
+    fn has_ended_in_order(&mut self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Tls(stream) => stream.has_ended_in_order(cx),
+            Self::Tcp(_) | Self::Unix(_) => true,
+        }
+    }
+}
+
 /// The bytes that go one way.
 struct Direction {
     /// Read and not taken yet by the other side.
@@ -115,7 +142,7 @@ impl Direction {
     /// Moves what there is to be moved now. Ready when the source has ended and the other side knows.
     fn poll<R, W>(&mut self, cx: &mut Context<'_>, from: &mut R, to: &mut W) -> Poll<io::Result<()>>
     where
-        R: AsyncRead + Unpin,
+        R: Source,
         W: AsyncWrite + Unpin,
     {
         for _ in 0..TURNS {
@@ -125,6 +152,9 @@ impl Direction {
                     let moved =
                         CHUNKS.with_borrow_mut(|chunk| self.poll_chunk(cx, from, to, chunk));
                     if ready!(moved)? == 0 {
+                        if !from.has_ended_in_order(cx) {
+                            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                        }
                         self.phase = Phase::Closing;
                     }
                 }
@@ -153,7 +183,7 @@ impl Direction {
         chunk: &mut [u8],
     ) -> Poll<io::Result<usize>>
     where
-        R: AsyncRead + Unpin,
+        R: Source,
         W: AsyncWrite + Unpin,
     {
         if let Some(error) = self.failed.take() {
