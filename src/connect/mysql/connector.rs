@@ -188,7 +188,8 @@ async fn open(
             let greeted = Greeted::read(address, stream).await?;
             relay::open(way, greeted, with_password.clone()).await
         };
-        let opened = dialer.each(endpoint, *deadline, progress, attempt).await;
+        // On the heap, for the sake of those who connect at the direct depth.
+        let opened = Box::pin(dialer.each(endpoint, *deadline, progress, attempt)).await;
         let (conn, facts) = opened.map_err(|rejected| rejected.failure)?;
         return Ok((conn, facts.expires));
     }
