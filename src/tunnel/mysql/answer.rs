@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::code::{ErrorCode, Stage};
@@ -114,9 +114,6 @@ impl ErrorAnswer {
             ..self.0
         };
         Self(bare).tell(client).await;
-        // Closing with bytes unread would reset the connection, and the error might be lost.
-        let rest = client.stream().read(&mut [0; 64]);
-        let _ = timeout(PATIENCE, rest).await;
     }
 }
 

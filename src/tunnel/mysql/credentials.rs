@@ -1,8 +1,6 @@
 //! The account of the settings, for which the tunnel logs in itself: [`Credentials`].
 
-use mysql_common::scramble::{
-    create_response_for_ed25519, scramble_native, scramble_sha256,
-};
+use mysql_common::scramble::{create_response_for_ed25519, scramble_native, scramble_sha256};
 use zeroize::Zeroizing;
 
 use super::login::{CACHING_SHA2, ED25519, NATIVE, SHA256};

@@ -19,7 +19,10 @@ pub(super) async fn hear(incoming: Incoming, greeting: &Greeting) -> Result<Open
     let mut client = Channel::new(incoming.stream);
     let greeted = client.write(&greeting.build()).await;
     greeted.map_err(|_| Ended::Client("the client left before it was greeted"))?;
-    let mut first = client.read(LARGEST).await.map_err(|error| no_sense(&error))?;
+    let mut first = client
+        .read(LARGEST)
+        .await
+        .map_err(|error| no_sense(&error))?;
     if let Some(tls) = incoming.tls {
         if Hello::parse_tls_request(&first).is_none() {
             return refuse(
@@ -35,7 +38,10 @@ pub(super) async fn hear(incoming: Incoming, greeting: &Greeting) -> Result<Open
         })?;
         // The request was number 1.
         client = Channel::going_on(secured, 2);
-        first = client.read(LARGEST).await.map_err(|error| no_sense(&error))?;
+        first = client
+            .read(LARGEST)
+            .await
+            .map_err(|error| no_sense(&error))?;
     }
     let Some(response) = Response::parse(&first) else {
         return refuse(
