@@ -17,14 +17,15 @@ mod handshake;
 pub(crate) mod mysql;
 mod probe;
 mod progress;
+#[expect(dead_code, reason = "the dialer takes it up with its own commit")]
+pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod starttls;
 
-pub(crate) use self::dialer::Dialer;
 #[cfg(feature = "mysql")]
 pub(crate) use self::dialer::Greeted;
-#[cfg(feature = "postgres")]
-pub(crate) use self::dialer::Secured;
+pub(crate) use self::dialer::{Dialer, Secured};
+#[cfg(feature = "mysql")]
 pub(crate) use self::handshake::Rejected;
 pub use self::handshake::TlsFacts;
 pub(crate) use self::probe::alert_after_handshake;

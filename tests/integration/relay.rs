@@ -97,7 +97,7 @@ async fn statements_transactions_and_large_rows_pass_through_the_relay() {
         conn.query_drop("CREATE TEMPORARY TABLE relayed (id INT PRIMARY KEY, body LONGBLOB)")
             .await
             .unwrap();
-        let body: Vec<u8> = (0..LARGE).map(|at| (at % 251) as u8).collect();
+        let body: Vec<u8> = (0..LARGE).map(|at| u8::try_from(at % 251).unwrap()).collect();
         let mut transaction = conn.start_transaction(TxOpts::default()).await.unwrap();
         transaction
             .exec_drop("INSERT INTO relayed VALUES (?, ?)", (1, &body))

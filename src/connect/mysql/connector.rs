@@ -36,6 +36,7 @@ pub struct MySqlConnector(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
+    dialer: Dialer,
     packet_limit: usize,
     files: Reloading<Arc<[Opts]>>,
 }
@@ -46,8 +47,8 @@ pub struct MySqlConnection {
     pub conn: Conn,
     /// The server of the list that answered.
     pub endpoint: Endpoint,
-    /// How long each stage took. The driver makes dial, TLS and login in one go, so they stand
-    /// together under `connect`.
+    /// How long each stage took. At the direct depth the driver makes dial, TLS and login in one
+    /// go, so they stand together under `connect`.
     pub times: StageTimes,
     /// When the certificates end.
     pub expiries: CertificateExpiries,
@@ -101,6 +102,7 @@ impl MySqlConnector {
     fn of(settings: &Settings, packet_limit: usize, files: Reloading<Arc<[Opts]>>) -> Self {
         Self(Arc::new(Inner {
             settings: settings.clone(),
+            dialer: Dialer::new(settings),
             packet_limit,
             files,
         }))
@@ -120,11 +122,13 @@ impl MySqlConnector {
     /// # Cancel Safety
     /// Dropping the future closes what was opened.
     pub async fn connect(&self) -> Result<MySqlConnection, ConnectError> {
+        let inner = &*self.0;
         let Inner {
             settings,
             packet_limit,
             files,
-        } = &*self.0;
+            ..
+        } = inner;
         let (policy, options) =
             files.current::<ConnectError>(|policy| all_options(settings, *packet_limit, policy));
         let mut options = options.iter();
@@ -133,7 +137,7 @@ impl MySqlConnector {
             // The list of options was made from the same list of servers.
             let options = options.next().cloned().unwrap_or_default();
             async move {
-                let (mut conn, server) = open(settings, &endpoint, options, &turn, policy).await?;
+                let (mut conn, server) = open(inner, &endpoint, options, &turn, policy).await?;
                 turn.progress.enter(Stage::Session);
                 if settings.target() != TargetSession::Any {
                     session::check_target(&mut conn, settings.target(), &endpoint).await?;
@@ -155,12 +159,15 @@ impl MySqlConnector {
 
 /// The session, and when the server's certificate ends if that was seen.
 async fn open(
-    settings: &Settings,
+    inner: &Inner,
     endpoint: &Endpoint,
     options: Opts,
     turn: &Turn,
     policy: &TlsPolicy,
 ) -> Result<(Conn, Option<SystemTime>), Failure> {
+    let Inner {
+        settings, dialer, ..
+    } = inner;
     let Turn { progress, deadline } = turn;
     let password = settings.password().read()?;
     let with_password = OptsBuilder::from_opts(options).pass(
@@ -175,7 +182,6 @@ async fn open(
             .map_err(|error| failure::of_login(&error, Reached::Socket, settings.password()))?;
         return Ok((conn, None));
     }
-    let dialer = &Dialer::new(settings);
     if let Depth::Wire(_) = policy.depth() {
         let attempt = async |address, stream| {
             let way = relay::Way {
@@ -188,7 +194,7 @@ async fn open(
             let greeted = Greeted::read(address, stream).await?;
             relay::open(way, greeted, with_password.clone()).await
         };
-        // On the heap, for the sake of those who connect at the direct depth.
+        // In a box, so that the driver's own way does not carry the room this needs.
         let opened = Box::pin(dialer.each(endpoint, *deadline, progress, attempt)).await;
         let (conn, facts) = opened.map_err(|rejected| rejected.failure)?;
         return Ok((conn, facts.expires));

@@ -85,7 +85,8 @@ fn a15_silence_at_any_point_ends_at_the_deadline() {
     let cases = cases.into_iter().flat_map(|(script, check, library)| {
         [
             (Depth::Check, script.clone(), check),
-            (Depth::Library, script, library),
+            (Depth::Library, script.clone(), library),
+            (Depth::Wire, script, library),
         ]
     });
     each(cases, |case| {
@@ -102,7 +103,7 @@ fn a15_silent_listener_and_address_that_swallows_packets_end_at_the_deadline() {
     let cases = [Engine::Postgres, Engine::MySql]
         .into_iter()
         .flat_map(|engine| {
-            Depth::BOTH
+            Depth::ALL
                 .into_iter()
                 .flat_map(move |depth| [(engine, depth, true), (engine, depth, false)])
         });
@@ -115,7 +116,7 @@ fn a15_silent_listener_and_address_that_swallows_packets_end_at_the_deadline() {
         };
         let variables = hurried(&stand.leading_to(engine, port));
         let stage = match (accepts, engine, depth) {
-            (false, _, _) | (true, Engine::MySql, Depth::Library) => "connect",
+            (false, _, _) | (true, Engine::MySql, Depth::Library | Depth::Wire) => "connect",
             (true, _, _) => "tls",
         };
         assert_punctual(depth, &variables, stage, &case);

@@ -38,6 +38,7 @@ use rustix::process::Signal;
 
 pub use engine::Engine;
 pub use options::ServerOptions;
+pub use programs::client_program;
 pub use shared::{Exclusive, Shared, TestServers};
 
 use crate::pki::{Issued, write_file};
