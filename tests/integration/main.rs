@@ -18,4 +18,5 @@ mod relay;
 mod secrets;
 mod support;
 mod tls_front;
+mod tunnel;
 mod verdict;
