@@ -10,9 +10,11 @@
 
 mod certificates;
 mod client_identity;
+mod clients;
 mod contract;
 mod hostile;
 mod layering;
+mod policy;
 mod pool;
 mod relay;
 mod secrets;

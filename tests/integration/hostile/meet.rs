@@ -165,8 +165,11 @@ fn check(variables: &Variables) -> Met {
         .find(|stage| stage["status"] == "failed")
         .cloned()
         .unwrap_or_default();
-    // Up to TLS, the stages share one deadline.
-    let shared = ["resolve", "connect", "tls"];
+    // Up to TLS, the stages share one deadline; with PostgreSQL the login is on the same connection.
+    let shared: &[&str] = match target["engine"].as_str() {
+        Some("postgres") => &["resolve", "connect", "tls", "authenticate"],
+        _ => &["resolve", "connect", "tls"],
+    };
     let together = shared.iter().any(|stage| failed["stage"] == *stage);
     let waited: f64 = stages
         .iter()

@@ -10,6 +10,6 @@ mod malformed;
 mod meet;
 mod relay;
 mod silence;
-mod stand;
+pub(crate) mod stand;
 mod traps;
 mod turnstile;
