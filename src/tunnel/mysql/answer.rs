@@ -25,19 +25,19 @@ const NOT_SUPPORTED_AUTH_MODE: u16 = 1251;
 const SECURE_TRANSPORT_REQUIRED: u16 = 3159;
 
 /// `08S01`: the connection to the server failed.
-const NO_CONNECTION: &[u8; 5] = b"08S01";
+const NO_CONNECTION: [u8; 5] = *b"08S01";
 /// `08004`: the server does not want this connection.
-const REJECTED: &[u8; 5] = b"08004";
+const REJECTED: [u8; 5] = *b"08004";
 /// `28000`: the client may not log in, or not in this way.
-const NO_LOGIN: &[u8; 5] = b"28000";
-const GENERAL: &[u8; 5] = b"HY000";
+const NO_LOGIN: [u8; 5] = *b"28000";
+const GENERAL: [u8; 5] = *b"HY000";
 
 /// An error that ends the connection.
 #[derive(Debug)]
 pub(super) struct ErrorAnswer(ErrorPacket);
 
 impl ErrorAnswer {
-    fn new(number: u16, state: &[u8; 5], text: &str) -> Self {
+    fn new(number: u16, state: [u8; 5], text: &str) -> Self {
         let mut text = format!("wa-db tunnel: {text}");
         let end = (0..=LONGEST.min(text.len()))
             .rev()
@@ -45,7 +45,7 @@ impl ErrorAnswer {
         text.truncate(end.unwrap_or_default());
         Self(ErrorPacket {
             number,
-            state: Some(*state),
+            state: Some(state),
             text: text.into_bytes(),
         })
     }

@@ -10,7 +10,7 @@ use wa_db_lab::server::{Engine, TestServers};
 
 use super::super::running::PATIENCE;
 use super::programs::{Place, Program};
-use super::stand::{ENGINES, Stand, trusting};
+use super::stand::{ENGINES, Stand, app, trusting};
 use crate::support::{Variables, with};
 
 /// A fake that shows a certificate for 127.0.0.1 of nobody that is trusted.
@@ -47,7 +47,7 @@ fn server_that_was_never_reached_is_told_in_place_of_a_greeting() {
     let stand = Stand::start(&[], &leading_to(port));
     for place in stand.places() {
         for client in ENGINES {
-            let failed = stand.program(client, &place, "x").try_run("SELECT 1");
+            let failed = app(client, &place, "x").try_run("SELECT 1");
             let said = &failed.stderr;
             for word in [
                 "1105",
@@ -67,14 +67,12 @@ fn server_that_went_away_or_is_not_trusted_any_more_is_told_with_code_and_hint()
         let server = servers.of(engine);
         let stand = Stand::before(server, &servers);
         let [tcp, unix] = stand.places();
-        let program = stand.program(engine, &tcp, server.password());
+        let program = app(engine, &tcp, server.password());
         program.run("SELECT 1");
         let impostor = Ca::root("wa-db lab root").issue(&TestServers::leaf());
         server.present(&impostor);
         for place in [&tcp, &unix] {
-            let failed = stand
-                .program(engine, place, server.password())
-                .try_run("SELECT 1");
+            let failed = app(engine, place, server.password()).try_run("SELECT 1");
             let said = &failed.stderr;
             assert!(
                 said.contains("wa-db tunnel: certificate_untrusted") && said.contains("hint: "),
@@ -97,7 +95,7 @@ fn a11_unverified_server_does_not_get_a_password_by_a_method_that_gives_it_away(
         let fake = fake(MySqlScript::SwitchTo(method.into()));
         let stand = Stand::start(&[], &leading_to(fake.port()));
         for place in stand.places() {
-            let program = stand.program(Engine::MySql, &place, FAKE_PASSWORD);
+            let program = app(Engine::MySql, &place, FAKE_PASSWORD);
             let failed = program
                 .with(&["--enable-cleartext-plugin"])
                 .try_run("SELECT 1");
@@ -116,9 +114,7 @@ fn a12_full_authentication_for_an_unverified_server_is_warned_of() {
     let stand = Stand::start(&[], &leading_to(fake.port()));
     let place = Place::Unix(stand.socket());
     // The fake names no method before it asks for all, so nothing may be taken for granted.
-    let _ = stand
-        .program(Engine::MySql, &place, FAKE_PASSWORD)
-        .try_run("SELECT 1");
+    let _ = app(Engine::MySql, &place, FAKE_PASSWORD).try_run("SELECT 1");
     let events = fake.events();
     assert!(events.contains(&Event::TlsRequested), "{events:?}");
 }

@@ -5,7 +5,7 @@ use wa_db::mysql_async::prelude::Queryable;
 use wa_db_lab::server::{ED25519_USER, Engine, TestServers};
 
 use super::programs::Program;
-use super::stand::{ENGINES, Stand, clients_of, options};
+use super::stand::{ENGINES, Stand, app, clients_of, driver, options};
 
 const WHO: &str = "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1), DATABASE()";
 /// What the server says of the way to it.
@@ -23,7 +23,7 @@ fn m19_every_client_logs_in_with_an_empty_cache_and_again_and_the_way_to_the_ser
         {
             // An empty cache asks for the whole password; the login that follows does not.
             server.sql("FLUSH PRIVILEGES");
-            let program = stand.program(client, &place, server.password());
+            let program = app(client, &place, server.password());
             for _ in 0..2 {
                 let case = (engine, client, &place);
                 assert_eq!(program.run(WHO), "app\tappdb\n", "{case:?}");
@@ -69,7 +69,7 @@ async fn m19_mysql_async_logs_in_with_an_empty_cache_and_again() {
         for place in stand.places() {
             server.sql("FLUSH PRIVILEGES");
             for _ in 0..2 {
-                let mut conn = stand.driver(&place, server.password()).await;
+                let mut conn = driver(&place, server.password()).await;
                 let user: Option<String> = conn.query_first("SELECT USER()").await.unwrap();
                 assert!(user.unwrap().starts_with("app@"));
                 conn.disconnect().await.unwrap();
@@ -86,7 +86,7 @@ fn servers_own_refusal_reaches_the_client_unchanged() {
         let stand = Stand::before(server, &servers);
         for place in stand.places() {
             for client in clients_of(engine).iter().copied() {
-                let refused = stand.program(client, &place, "wrong").try_run("SELECT 1");
+                let refused = app(client, &place, "wrong").try_run("SELECT 1");
                 let said = &refused.stderr;
                 assert_ne!(refused.code, Some(0));
                 assert!(
@@ -96,8 +96,7 @@ fn servers_own_refusal_reaches_the_client_unchanged() {
                 );
                 let nobody = Program::new(client, &place, "nobody", "x").try_run("SELECT 1");
                 assert!(nobody.stderr.contains("ERROR 1045"), "{nobody:?}");
-                let elsewhere = stand
-                    .program(client, &place, server.password())
+                let elsewhere = app(client, &place, server.password())
                     .with(&["--database=nowhere"])
                     .try_run("SELECT 1");
                 let said = &elsewhere.stderr;

@@ -4,6 +4,7 @@ mod failing;
 mod inject;
 mod logins;
 mod programs;
+mod secured;
 mod sessions;
 mod split;
 mod stand;

@@ -1,21 +1,23 @@
 //! What a session does after its login: the tunnel only moves bytes.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use wa_db::mysql_async::prelude::Queryable;
 use wa_db::mysql_async::{ChangeUserOpts, TxOpts};
 use wa_db_lab::server::{Engine, TestServers};
 
-use super::stand::{ENGINES, Stand, clients_of};
+use super::stand::{ENGINES, Stand, app, clients_of, driver};
 
 #[test]
 fn compression_large_results_and_local_files_pass_through_client_programs() {
     let servers = TestServers::exclusive();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("rows.txt");
-    let lines: String = (0..20_000)
-        .map(|number| format!("{number}\trow\n"))
-        .collect();
+    let mut lines = String::new();
+    for number in 0..20_000 {
+        writeln!(lines, "{number}\trow").unwrap();
+    }
     fs::write(&file, lines).unwrap();
     for engine in ENGINES {
         let server = servers.of(engine);
@@ -25,7 +27,7 @@ fn compression_large_results_and_local_files_pass_through_client_programs() {
             .iter()
             .flat_map(|client| stand.places().map(|place| (*client, place)))
         {
-            let program = stand.program(client, &place, server.password());
+            let program = app(client, &place, server.password());
             let compressed = match client {
                 Engine::MySql => program.with(&["--compression-algorithms=zlib"]),
                 _ => program.with(&["--compress"]),
@@ -57,11 +59,11 @@ async fn statements_transactions_50_mb_and_a_change_of_user_pass_through_the_dri
         let server = servers.of(engine);
         let stand = Stand::before(server, &servers);
         for place in stand.places() {
-            let mut conn = stand.driver(&place, server.password()).await;
+            let mut conn = driver(&place, server.password()).await;
             conn.query_drop("CREATE TEMPORARY TABLE carried (id INT PRIMARY KEY, body LONGBLOB)")
                 .await
                 .unwrap();
-            let body: Vec<u8> = (0..LARGE).map(|at| (at % 251) as u8).collect();
+            let body: Vec<u8> = (0..=250).cycle().take(LARGE).collect();
             let mut transaction = conn.start_transaction(TxOpts::default()).await.unwrap();
             transaction
                 .exec_drop("INSERT INTO carried VALUES (?, ?)", (1, &body))
@@ -99,8 +101,8 @@ async fn session_that_the_server_kills_ends_for_the_client_and_others_live_on() 
         let server = servers.of(engine);
         let stand = Stand::before(server, &servers);
         let [tcp, unix] = stand.places();
-        let mut doomed = stand.driver(&tcp, server.password()).await;
-        let mut other = stand.driver(&unix, server.password()).await;
+        let mut doomed = driver(&tcp, server.password()).await;
+        let mut other = driver(&unix, server.password()).await;
         let id: Option<u64> = doomed.query_first("SELECT CONNECTION_ID()").await.unwrap();
         server.sql(&format!("KILL {}", id.unwrap()));
         assert!(doomed.query_drop("SELECT 1").await.is_err());

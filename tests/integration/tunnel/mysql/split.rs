@@ -75,9 +75,9 @@ fn receive(stream: &mut impl Read) -> (u8, Vec<u8>) {
 
 /// Plays the server once for each cut, and says what it was told.
 fn serve(
-    listener: TcpListener,
-    acceptor: SslAcceptor,
-    told: mpsc::Sender<Vec<u8>>,
+    listener: &TcpListener,
+    acceptor: &SslAcceptor,
+    told: &mpsc::Sender<Vec<u8>>,
     cuts: Vec<usize>,
 ) {
     // The first connection is the tunnel's own, which learns the greeting.
@@ -129,7 +129,7 @@ fn login_cut_at_every_position_in_both_directions_is_the_same_login() {
     let port = listener.local_addr().unwrap().port();
     let (sender, told) = mpsc::channel();
     let server_cuts = cuts.clone();
-    let server = thread::spawn(move || serve(listener, acceptor.build(), sender, server_cuts));
+    let server = thread::spawn(move || serve(&listener, &acceptor.build(), &sender, server_cuts));
     let variables = [
         ("WA_DB_ENGINE", "MYSQL"),
         ("WA_DB_HOSTNAME", "127.0.0.1"),

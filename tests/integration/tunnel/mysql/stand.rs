@@ -53,16 +53,16 @@ impl Stand {
     pub(super) fn places(&self) -> [Place; 2] {
         [Place::Tcp(self.port()), Place::Unix(self.socket())]
     }
+}
 
-    /// A client program that is to log in as `app` with this password.
-    pub(super) fn program(&self, client: Engine, place: &Place, password: &str) -> Program {
-        Program::new(client, place, "app", password)
-    }
+/// A client program that is to log in as `app` with this password.
+pub(super) fn app(client: Engine, place: &Place, password: &str) -> Program {
+    Program::new(client, place, "app", password)
+}
 
-    /// A connection of `mysql_async`.
-    pub(super) async fn driver(&self, place: &Place, password: &str) -> Conn {
-        Conn::new(options(place, password)).await.unwrap()
-    }
+/// A connection of `mysql_async`.
+pub(super) async fn driver(place: &Place, password: &str) -> Conn {
+    Conn::new(options(place, password)).await.unwrap()
 }
 
 impl Deref for Stand {
