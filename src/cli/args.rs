@@ -51,6 +51,9 @@ pub(super) enum Command {
     /// Print the variables that replace WA_DB_CONNECTION_OPTION
     #[command(long_about = MIGRATE_ABOUT, after_long_help = MIGRATE_AFTER)]
     Migrate(MigrateArgs),
+    /// Print the pins of the keys that a server presents, or of a key in a file
+    #[command(long_about = PINS_ABOUT, after_long_help = PINS_AFTER)]
+    Pins(PinsArgs),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_AFTER)]
     Completions {
@@ -108,6 +111,35 @@ pub(super) struct ExplainArgs {
 pub(super) struct MigrateArgs {
     #[command(flatten)]
     pub(super) file: FileArgs,
+}
+
+/// `wa-db pins`.
+#[derive(Debug, clap::Args)]
+pub(super) struct PinsArgs {
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
+    #[command(flatten)]
+    pub(super) source: PinSourceArgs,
+    /// How to print the pins
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) format: Format,
+}
+
+/// The file to take pins from; a server where there is none.
+#[derive(Debug, clap::Args)]
+#[group(multiple = false)]
+pub(super) struct PinSourceArgs {
+    /// Print the pin of this key, private or public; no server is asked
+    ///
+    /// WA_DB_SSL_KEY_PASSWORD_FILE opens an encrypted one.
+    #[arg(long = "from-key", value_name = "FILE", conflicts_with = "role")]
+    pub(super) key: Option<PathBuf>,
+    /// Print the pin of the key that this certificate signing request is for
+    #[arg(long = "from-csr", value_name = "FILE", conflicts_with = "role")]
+    pub(super) request: Option<PathBuf>,
+    /// Print the pin of each certificate of this file
+    #[arg(long = "from-cert", value_name = "FILE", conflicts_with = "role")]
+    pub(super) certificates: Option<PathBuf>,
 }
 
 /// Whose settings, and from where.
@@ -231,6 +263,34 @@ const MIGRATE_AFTER: &str = "\
 Example:
   wa-db migrate --env-file db.env > new.env
 Then put the lines of new.env into db.env, in place of WA_DB_CONNECTION_OPTION.";
+
+const PINS_ABOUT: &str = "\
+Print the pins of the keys that a server presents, or of a key in a file.
+
+Connects to every server of WA_DB_HOSTNAME up to TLS, without logging in, and prints a pin for each \
+certificate of its chain, its own first, with what verification says of it. The last line is fit for \
+an env-file: it pins the servers' own keys. A chain that does not verify is printed too, marked as \
+such. WA_DB_SSL_PINS does not count here, and nothing is reported.
+
+With --from-key, --from-csr or --from-cert no server is asked, and no other variable is needed.";
+
+const PINS_AFTER: &str = "\
+A pin is the SHA-256 of a key (RFC 7469), so it outlives the certificate when that is renewed with \
+the same key. Pin a backup key as well, one that lies elsewhere than on the server.
+
+Exit codes:
+   0  every chain verifies
+  10  settings: a variable, or a file
+  11  resolve, 12 connect: the server was not reached
+  13  tls: no TLS, or a chain that does not verify
+With several servers: the lowest.
+
+Examples:
+  the servers' pins, for the roles of the environment:
+    wa-db pins --env-file db.env
+  a backup key and its pin:
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out backup.key
+    wa-db pins --from-key backup.key";
 
 const COMPLETIONS_AFTER: &str = "\
 Examples:

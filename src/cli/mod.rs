@@ -10,6 +10,7 @@ mod fixtures;
 mod logging;
 mod migrate;
 mod own_roots;
+mod pins;
 mod printer;
 mod progress;
 mod sanitize;
@@ -44,6 +45,7 @@ fn run(words: impl Iterator<Item = OsString>) -> Exit {
         }
         Command::Explain(args) => explain::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::Pins(args) => pins::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "wa-db", &mut script);

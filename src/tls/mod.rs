@@ -5,6 +5,8 @@
 
 mod danger;
 mod facts;
+#[cfg(feature = "cli")]
+pub(crate) mod file_pins;
 mod fingerprint;
 mod identity;
 pub(crate) mod native;

@@ -15,11 +15,8 @@ mod post;
 mod recent;
 mod violation;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-
-use http::Uri;
 
 use self::channel::Channel;
 use self::file::FileSink;
@@ -27,7 +24,7 @@ use self::post::PostSink;
 use self::violation::Report;
 pub(crate) use self::violation::Violation;
 use crate::endpoint::Engine;
-use crate::settings::Role;
+use crate::settings::{Role, Settings};
 
 /// Takes violations to where they are reported. Cheap to clone; every clone knows what the others
 /// have reported.
@@ -40,14 +37,16 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// A reporter to these places. Nothing is opened yet.
-    pub(crate) fn new(role: Role, engine: Engine, file: Option<PathBuf>, uri: Option<Uri>) -> Self {
-        Self {
-            role,
-            engine,
+    /// The reporter that the settings ask for, if they do. Nothing is opened yet.
+    pub(crate) fn new(settings: &Settings) -> Option<Self> {
+        let targets = &settings.tls().reports;
+        let (file, uri) = (targets.file.clone(), targets.uri.clone());
+        (!targets.is_empty()).then(|| Self {
+            role: settings.role(),
+            engine: settings.engine(),
             file: file.map(|path| Channel::new(FileSink::new(path))),
             post: uri.map(|uri| Channel::new(PostSink::new(uri))),
-        }
+        })
     }
 
     /// Reports a violation, once an interval. Returns at once and never fails; what becomes of the
