@@ -13,6 +13,7 @@ mod client_identity;
 mod contract;
 mod hostile;
 mod layering;
+mod pins;
 mod pool;
 mod secrets;
 mod support;
