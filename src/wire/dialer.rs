@@ -12,6 +12,7 @@ use tokio_openssl::SslStream;
 
 use super::addresses::Addresses;
 use super::handshake::{Peer, Rejected, TlsFacts, handshake};
+use super::mysql::Greeting;
 use super::progress::Progress;
 use super::resolve::resolve;
 use super::starttls::mysql::{self, SslRequest};
@@ -44,9 +45,9 @@ pub(crate) struct Secured {
 pub(crate) struct Greeted {
     /// The address that answered.
     pub(crate) address: SocketAddr,
-    /// The payload of its first packet. Nobody vouches for it.
+    /// What it says of itself. Nobody vouches for it.
     #[allow(dead_code, reason = "the tunnel and the relay read it")]
-    pub(crate) greeting: Vec<u8>,
+    pub(crate) greeting: Greeting,
     stream: TcpStream,
 }
 

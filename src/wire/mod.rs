@@ -10,6 +10,12 @@ pub(crate) mod cause;
 pub(crate) mod dial;
 mod dialer;
 mod handshake;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the relay and the tunnel need all of it"
+)]
+pub(crate) mod mysql;
 mod probe;
 mod progress;
 #[expect(dead_code, reason = "the dialer takes it up with its own commit")]

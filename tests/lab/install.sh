@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the lab runs: the build needs of wa-db, PostgreSQL 15, MariaDB and
-# MySQL, on Debian 12. Run it as often as you like: with everything in place it only looks.
+# MySQL, and the programs of tests/clients that use them (PHP, Qt and Python with their
+# drivers), on Debian 12. Run it as often as you like: with everything in place it only looks.
 #
 # MySQL is not part of Debian 12. Its server comes from Debian unstable, is unpacked with
 # the libraries it was built against into a directory of its own, and runs through the
@@ -52,6 +53,27 @@ missing_packages() {
     [ -x /usr/sbin/mariadbd ] && [ -e /usr/lib/mysql/plugin/auth_ed25519.so ] || echo mariadb-server
     [ -x /usr/bin/mariadb ] || echo mariadb-client
     [ -e "$keyring" ] || echo debian-archive-keyring
+    missing_clients
+}
+
+missing_clients() {
+    [ -x /usr/bin/php ] || echo php-cli
+    exists /usr/lib/php/*/pdo_mysql.so || echo php-mysql
+    exists /usr/lib/php/*/pdo_pgsql.so || echo php-pgsql
+    exists /usr/lib/*/qt5/plugins/sqldrivers/libqsqlmysql.so || echo libqt5sql5-mysql
+    exists /usr/lib/*/qt5/plugins/sqldrivers/libqsqlpsql.so || echo libqt5sql5-psql
+    # Debian's own Python has them, whichever comes first on the path.
+    packages=/usr/lib/python3/dist-packages
+    exists $packages/PyQt5/QtSql*.so || echo python3-pyqt5.qtsql
+    [ -e $packages/psycopg ] || echo python3-psycopg
+    [ -e $packages/pymysql ] || echo python3-pymysql
+    # With it PyMySQL hides a password from a server that is not trusted with it.
+    [ -e $packages/cryptography ] || echo python3-cryptography
+}
+
+# Whether a pattern, as the shell expands it, names a file.
+exists() {
+    [ -e "$1" ]
 }
 
 as_root() {

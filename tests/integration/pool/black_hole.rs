@@ -25,11 +25,12 @@ fn through(proxy: &Proxy, server: &Server, ca: &Path, more: &[(&str, &str)]) -> 
     settings(server, ca, &all)
 }
 
-/// Fails unless this much time passed, and at most a tenth more.
+/// Fails unless this much time passed, and less than two more questions or a second connection
+/// would have taken. (How punctual a deadline is on an idle machine is A15's matter.)
 fn assert_at(deadline: Duration, begun: Instant, context: &str) {
     let elapsed = begun.elapsed();
     assert!(elapsed >= deadline, "{context}: early, after {elapsed:?}");
-    let latest = deadline.mul_f64(1.1);
+    let latest = deadline + Duration::from_millis(1800);
     assert!(elapsed <= latest, "{context}: late, after {elapsed:?}");
 }
 
@@ -39,7 +40,7 @@ async fn live(proxy: &Proxy, connections: usize, context: &str) {
     while proxy.live() != connections {
         let seen = proxy.live();
         assert!(
-            begun.elapsed() < Duration::from_secs(5),
+            begun.elapsed() < Duration::from_secs(20),
             "{context}: {seen} live"
         );
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -151,8 +152,9 @@ async fn f06_a_session_in_someones_hands_that_goes_silent_is_evicted_when_it_com
         let begun = Instant::now();
         let error = pool.get().await.unwrap_err();
         assert_eq!(error.code(), Some(ErrorCode::Timeout), "{context}: {error}");
+        // The question to it, and a new connection.
         assert!(
-            begun.elapsed() <= Duration::from_millis(3300),
+            begun.elapsed() < Duration::from_millis(4800),
             "{context}: {:?}",
             begun.elapsed()
         );
@@ -193,7 +195,7 @@ async fn f17_a_thousand_tasks_find_the_server_again_without_a_storm() {
         let before = proxy.connections();
         proxy.refuse(false).unwrap();
         for task in tasks {
-            tokio::time::timeout(Duration::from_secs(20), task)
+            tokio::time::timeout(Duration::from_secs(60), task)
                 .await
                 .expect(&context)
                 .unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use tokio_postgres::SimpleQueryMessage;
@@ -81,6 +81,23 @@ pub(super) fn is_in_transaction(server: &Server, id: u32) -> bool {
         sleep(Duration::from_millis(150 * look));
         server.sql(&sql).trim() != "0"
     })
+}
+
+/// Waits until no session of the account is left, such as one that sleeps after its client is gone.
+pub(super) async fn all_gone(server: &Server) {
+    let sessions = match server.engine() {
+        Engine::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'",
+        _ => "SELECT count(*) FROM information_schema.processlist WHERE user = 'app'",
+    };
+    let begun = Instant::now();
+    while server.sql(sessions).trim() != "0" {
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{:?}",
+            server.engine()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// A table of this name, empty.

@@ -142,8 +142,8 @@ async fn f12_a_transaction_whose_statement_is_given_up_half_way_is_over() {
             .await
             .unwrap();
         let sleep = match client {
-            Client::Postgres(_) => "SELECT pg_sleep(0.2)",
-            Client::MySql(_) => "SELECT SLEEP(0.2)",
+            Client::Postgres(_) => "SELECT pg_sleep(0.6)",
+            Client::MySql(_) => "SELECT SLEEP(0.6)",
         };
         assert!(
             timeout(Duration::from_millis(50), ask(client, sleep))

@@ -1,11 +1,11 @@
 //! What each mode of recycling does to a session of a real server.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wa_db::pool::Client;
 use wa_db_lab::server::{Engine, Server, TestServers};
 
-use super::fixture::{ask, id, pool};
+use super::fixture::{all_gone, ask, id, pool};
 
 /// Changes the session in a way that only a reset undoes.
 async fn set_a_variable(client: &mut Client) {
@@ -169,23 +169,6 @@ async fn fast_recycling_keeps_prepared_statements() {
         &[],
     );
     assert_eq!(prepared.await.unwrap().get::<_, i64>(0), 1);
-}
-
-/// Waits until no session of the account is left, such as one that sleeps after its client is gone.
-async fn all_gone(server: &Server) {
-    let sessions = match server.engine() {
-        Engine::Postgres => "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'",
-        _ => "SELECT count(*) FROM information_schema.processlist WHERE user = 'app'",
-    };
-    let begun = Instant::now();
-    while server.sql(sessions).trim() != "0" {
-        assert!(
-            begun.elapsed() < Duration::from_secs(15),
-            "{:?}",
-            server.engine()
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 /// Sessions whose client went away without a word, by the server's own count.

@@ -329,7 +329,7 @@ fn no_secret_stands_on_the_command_line_of_the_process_or_in_a_child_of_it() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while fake.connections() == 0 && Instant::now() < deadline {
         sleep(Duration::from_millis(5));
     }

@@ -26,7 +26,8 @@ fn unanswered() -> Outcome {
     );
     let outcome = check("webapp", &variables);
     assert!(outcome.took.as_millis() >= 400, "{outcome:?}");
-    assert!(outcome.took.as_millis() < 1500, "{outcome:?}");
+    // Ten seconds are the default.
+    assert!(outcome.took.as_millis() < 8000, "{outcome:?}");
     outcome
 }
 

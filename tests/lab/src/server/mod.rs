@@ -38,6 +38,7 @@ use rustix::process::Signal;
 
 pub use engine::Engine;
 pub use options::ServerOptions;
+pub use programs::client_program;
 pub use shared::{Exclusive, Shared, TestServers};
 
 use crate::pki::{Issued, write_file};
@@ -197,7 +198,7 @@ impl Server {
             // Without the last words MySQL verifies a certificate before it presents it.
             Engine::MySql => drop(self.sql("ALTER INSTANCE RELOAD TLS NO ROLLBACK ON ERROR")),
         }
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let served = probe::served_chain(self.engine, self.port);
             let leaf = served.as_ref().ok().and_then(|chain| chain.first());

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use super::home::{Home, RunAs};
 use super::options::Tls;
-use super::programs::{mariadb, mysql_root, run};
+use super::programs::{client_program, mariadb, mysql_root, run};
 use super::{DATABASE, ED25519_USER, Engine, ServerOptions, USER};
 
 pub(super) const READY: &str = "ready for connections";
@@ -93,11 +93,11 @@ pub(super) fn socket(home: &Home) -> PathBuf {
 
 pub(super) fn client(engine: Engine, home: &Home, database: Option<&str>) -> Command {
     // The socket is local; no certificate a test presents may stand in our way.
-    let (program, plain) = match engine {
-        Engine::MySql => (mysql_root().join("bin/mysql"), "--ssl-mode=DISABLED"),
-        _ => (mariadb("mariadb"), "--skip-ssl"),
+    let plain = match engine {
+        Engine::MySql => "--ssl-mode=DISABLED",
+        _ => "--skip-ssl",
     };
-    let mut client = Command::new(program);
+    let mut client = Command::new(client_program(engine));
     client
         .env_clear()
         .env("PATH", "/usr/bin:/bin")

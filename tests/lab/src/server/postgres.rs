@@ -6,8 +6,8 @@ use std::process::Command;
 
 use super::home::{Home, RunAs};
 use super::options::Tls;
-use super::programs::{postgres, run};
-use super::{DATABASE, ServerOptions, USER};
+use super::programs::{client_program, postgres, run};
+use super::{DATABASE, Engine, ServerOptions, USER};
 
 /// A standby goes on with "read-only connections".
 pub(super) const READY: &str = "database system is ready to accept";
@@ -83,7 +83,7 @@ pub(super) fn command(home: &Home, options: &ServerOptions, port: u16) -> Comman
 }
 
 pub(super) fn client(home: &Home, port: u16, database: Option<&str>) -> Command {
-    let mut psql = Command::new(postgres("psql"));
+    let mut psql = Command::new(client_program(Engine::Postgres));
     psql.env_clear()
         .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
         .args(["-U", "postgres", "-d", database.unwrap_or("postgres")])

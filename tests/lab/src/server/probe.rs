@@ -18,7 +18,7 @@ const MYSQL_REQUEST: [u8; 13] = [32, 0, 0, 1, 0, 0x8a, 0, 0, 0, 0, 0, 1, 45];
 /// Asks the server for TLS and takes whatever it offers, from TLS 1.0 and 512-bit keys on.
 pub(super) fn handshake(engine: Engine, port: u16) -> io::Result<SslStream<TcpStream>> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    let limit = Some(Duration::from_secs(5));
+    let limit = Some(Duration::from_secs(20));
     stream.set_read_timeout(limit)?;
     stream.set_write_timeout(limit)?;
     match engine {

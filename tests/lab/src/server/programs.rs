@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::Engine;
 use crate::run::finish;
 
 /// Where installed and prepared things are kept between runs: `$WA_DB_LAB_CACHE`, else
@@ -42,6 +43,15 @@ pub(super) fn mysql_root() -> PathBuf {
     let bin = first("mysqld", mysqld);
     let root = bin.parent().and_then(Path::parent);
     root.expect("the program lies two levels down").to_owned()
+}
+
+/// The engine's own client program.
+pub fn client_program(engine: Engine) -> PathBuf {
+    match engine {
+        Engine::Postgres => postgres("psql"),
+        Engine::MariaDb => mariadb("mariadb"),
+        Engine::MySql => mysql_root().join("bin/mysql"),
+    }
 }
 
 /// The version a server program prints.

@@ -147,13 +147,24 @@ fn a15_a_dripping_handshake_comes_byte_by_byte() {
         reads: Arc::clone(&reads),
     };
     let handshake = thread::spawn(move || try_secure(watched).is_ok());
-    thread::sleep(Duration::from_millis(600));
+    let some = || {
+        reads
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|count| **count > 0)
+            .count()
+    };
+    let begin = Instant::now();
+    while some() < 3 && begin.elapsed() < LIMIT {
+        thread::sleep(Duration::from_millis(5));
+    }
     assert_eq!(fake.seen()[0].handshake, Handshake::Started);
     stream.shutdown(Shutdown::Both).unwrap();
     assert!(!handshake.join().unwrap());
     let reads = reads.lock().unwrap();
     let bytes = reads.iter().filter(|count| **count > 0).count();
-    assert!((2..=12).contains(&bytes), "{reads:?}");
+    assert!(bytes >= 3, "{reads:?}");
     assert!(reads.iter().all(|count| *count <= 1), "{reads:?}");
 }
 
@@ -249,7 +260,7 @@ fn a18_rows_come_without_end_after_a_query() {
 }
 
 #[test]
-fn a_dropped_flood_ends_within_a_second_though_the_client_does_not_read() {
+fn a_dropped_flood_ends_though_the_client_does_not_read() {
     let at = Stage::Accepted;
     let flood = PostgresFlood::Notices;
     let fake = start(PostgresScript::Flood { at, flood });
@@ -259,11 +270,11 @@ fn a_dropped_flood_ends_within_a_second_though_the_client_does_not_read() {
     }));
     let begin = Instant::now();
     drop(fake);
-    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert!(begin.elapsed() < LIMIT);
 }
 
 #[test]
-fn a_dropped_fake_closes_its_connections_and_its_port_within_a_second() {
+fn a_dropped_fake_closes_its_connections_and_its_port_at_once() {
     let fake = start(PostgresScript::Honest);
     let (mut stream, _) = ask_tls(fake.port());
     let mut idle = dial(fake.port());
@@ -271,7 +282,7 @@ fn a_dropped_fake_closes_its_connections_and_its_port_within_a_second() {
     let port = fake.port();
     let begin = Instant::now();
     drop(fake);
-    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert!(begin.elapsed() < LIMIT);
     assert!(receive_all(&mut stream).is_empty());
     assert!(receive_all(&mut idle).is_empty());
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());

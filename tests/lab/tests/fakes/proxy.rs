@@ -143,7 +143,7 @@ fn a_target_that_is_down_closes_the_connection() {
 }
 
 #[test]
-fn a_dropped_proxy_ends_within_a_second_even_frozen_with_a_client_that_does_not_read() {
+fn a_dropped_proxy_ends_even_frozen_with_a_client_that_does_not_read() {
     let proxy = Proxy::start(echo()).unwrap();
     let idle = dial(proxy.port());
     let mut full = dial(proxy.port());
@@ -153,6 +153,6 @@ fn a_dropped_proxy_ends_within_a_second_even_frozen_with_a_client_that_does_not_
     proxy.freeze();
     let begin = Instant::now();
     drop(proxy);
-    assert!(begin.elapsed() < Duration::from_secs(1));
+    assert!(begin.elapsed() < LIMIT);
     assert!(!is_silent(&idle));
 }
