@@ -188,33 +188,4 @@ fn judge(status: StatusCode) -> Result<(), Undelivered> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn success_is_delivered_and_only_what_may_pass_is_tried_again() {
-        for (status, again) in [
-            (200, None),
-            (204, None),
-            (301, Some(false)),
-            (308, Some(false)),
-            (400, Some(false)),
-            (401, Some(false)),
-            (404, Some(false)),
-            (408, Some(true)),
-            (413, Some(false)),
-            (429, Some(true)),
-            (500, Some(true)),
-            (503, Some(true)),
-        ] {
-            let found = match judge(StatusCode::from_u16(status).unwrap()) {
-                Ok(()) => None,
-                Err(Undelivered::Perhaps(_)) => Some(true),
-                Err(Undelivered::Never(_)) => Some(false),
-            };
-            assert_eq!(found, again, "{status}");
-        }
-    }
-}
+mod tests;
