@@ -14,7 +14,7 @@ use crate::endpoint::{Endpoint, Engine, Host};
 use crate::failure::Failure;
 use crate::pool::{MySqlPool, Pool, PoolError, PostgresPool};
 use crate::settings::{Settings, TargetSession, Verification};
-use crate::tls::{CertificateFacts, TlsPolicy};
+use crate::tls::{Chain, TlsPolicy, Violation};
 use crate::wire::{Dialer, Greeted, Progress, Rejected, Secured, SslRequest, TlsFacts};
 
 const CONNECT_TIMEOUT: &str = "WA_DB_CONNECT_TIMEOUT";
@@ -113,9 +113,9 @@ impl Target<'_> {
         };
         let securing = async {
             let secured = addresses.until_good(first, &progress, secure).await;
-            secured.map_err(|Rejected { failure, chain }| {
-                if !chain.is_empty() {
-                    recorder.set_tls(rejected_report(&chain));
+            secured.map_err(|Rejected { failure, seen }| {
+                if !seen.served.is_empty() {
+                    recorder.set_tls(rejected_report(&seen.served));
                 }
                 failure
             })
@@ -123,6 +123,7 @@ impl Target<'_> {
         let secured = recorder.stage(Stage::Tls, deadline, securing).await?;
         recorder.detail(Stage::Connect, &secured.address.to_string());
         self.warn_of_weakening(recorder, &secured.facts);
+        warn_of_pins(recorder, &secured.facts);
         recorder.set_tls(report(&secured.facts));
         Ok(secured)
     }
@@ -233,6 +234,19 @@ pub(super) fn is_choosy(settings: &Settings) -> bool {
     settings.target() != TargetSession::Any
 }
 
+/// What the pins say that does not end the connection.
+fn warn_of_pins(recorder: &Recorder<'_>, facts: &TlsFacts) {
+    // What verification would have said is told beside what is switched off.
+    let of_pins = |violation: &&Violation| violation.code == ErrorCode::PinMismatch;
+    let reported = facts.violations.iter().filter(of_pins);
+    for told in reported
+        .map(|violation| &violation.what)
+        .chain(&facts.warnings)
+    {
+        recorder.warn(Stage::Tls, told);
+    }
+}
+
 fn in_pool(error: &PoolError, opened: usize, wanted: usize) -> Failure {
     let (code, message, hint) = match error {
         PoolError::Connect(cause) => {
@@ -264,25 +278,27 @@ fn not_encrypted() -> Failure {
 }
 
 fn report(facts: &TlsFacts) -> TlsReport {
+    let chain = facts.chain().facts();
     TlsReport {
         protocol: Some(facts.protocol.clone()),
         cipher: Some(facts.cipher.clone()),
         verified: facts.verified,
         channel_bound: false,
-        certificate: facts.chain.first().cloned(),
-        chain: facts.chain.clone(),
+        certificate: chain.first().cloned(),
+        chain,
         would_fail: facts.would_fail,
     }
 }
 
-fn rejected_report(chain: &[CertificateFacts]) -> TlsReport {
+fn rejected_report(served: &Chain) -> TlsReport {
+    let chain = served.facts();
     TlsReport {
         protocol: None,
         cipher: None,
         verified: false,
         channel_bound: false,
         certificate: chain.first().cloned(),
-        chain: chain.to_vec(),
+        chain,
         would_fail: None,
     }
 }
