@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use openssl::x509::X509Ref;
 use tokio::time::{Instant, timeout_at};
 
 use super::report::{Presented, TargetPins};
@@ -11,7 +12,7 @@ use crate::code::{ErrorCode, Stage};
 use crate::endpoint::{Endpoint, Host};
 use crate::failure::Failure;
 use crate::settings::{Role, Settings, SettingsError, TlsSettings, Verification};
-use crate::tls::{CertificateFacts, TlsPolicy};
+use crate::tls::{CertificateFacts, Chain, TlsPolicy};
 use crate::wire::{Dialer, Progress, Rejected, TlsFacts};
 
 /// Looks at every server of every role, one after the other.
@@ -55,11 +56,13 @@ fn load(role: Role, scope: &Scope) -> Result<(Settings, TlsPolicy), SettingsErro
 
 async fn at_one(settings: &Settings, endpoint: &Endpoint, policy: &TlsPolicy) -> TargetPins {
     let (chain, failure) = match handshake(settings, endpoint, policy).await {
-        Ok(facts) => {
-            let failure = not_verified(policy.verification(), facts.would_fail);
-            (presented(&facts.chain, failure.is_none()), failure)
+        Ok(facts) => match not_verified(policy.verification(), &facts) {
+            None => (presented(&facts.served, &facts.verified_chain), None),
+            failure => (presented(&facts.served, &Chain::default()), failure),
+        },
+        Err(Rejected { failure, seen }) => {
+            (presented(&seen.served, &seen.verified_chain), Some(failure))
         }
-        Err(Rejected { failure, chain }) => (presented(&chain, false), Some(failure)),
     };
     let failed = failure.map(|failure| {
         let error = ErrorReport::new(failure.code(), failure.message(), failure.hint());
@@ -76,7 +79,7 @@ async fn handshake(
     if let Host::Socket(_) = endpoint.host() {
         return Err(no_tls(endpoint).into());
     }
-    let dialer = Dialer::new(settings);
+    let dialer = Dialer::new(settings).without_reports();
     let progress = Progress::start(Stage::Resolve);
     let deadline = Instant::now() + settings.connect_timeout();
     let secure = async |address, stream| {
@@ -90,30 +93,44 @@ async fn handshake(
     })
 }
 
-/// What is to be said of a chain that the settings let pass.
-fn not_verified(verification: Verification, would_fail: Option<ErrorCode>) -> Option<Failure> {
-    match (verification, would_fail) {
-        // A legacy string that asks for the chain alone gets it verified, and no name compared.
-        (Verification::Full | Verification::ChainOnly, _) | (_, None) => None,
-        (Verification::Off, Some(code)) => Some(Failure::new(
-            Stage::Tls,
-            code,
-            "the settings switch verification off; it would have failed",
-            "switch it on (WA_DB_SSL_VERIFY) to be told why",
-        )),
-    }
+/// What is to be said of a chain that the settings let pass though it does not verify.
+fn not_verified(verification: Verification, facts: &TlsFacts) -> Option<Failure> {
+    // A legacy string that asks for the chain alone gets it verified, and no name compared.
+    let code = facts
+        .would_fail
+        .filter(|_| verification == Verification::Off)?;
+    let violation = facts.violations.iter().find(|other| other.code == code);
+    Some(Failure::new(
+        Stage::Tls,
+        code,
+        violation.map_or("the certificate does not verify", |violation| {
+            &violation.what
+        }),
+        "WA_DB_SSL_VERIFY is off, so that a service goes on all the same: do not, and verify",
+    ))
 }
 
-fn presented(chain: &[CertificateFacts], verified: bool) -> Vec<Presented> {
-    chain
+/// The verified chain up to its root, and what the server sent besides.
+fn presented(served: &Chain, verified: &Chain) -> Vec<Presented> {
+    let (served, verified) = (served.certificates(), verified.certificates());
+    let proven = verified
         .iter()
-        .map(|certificate| Presented {
-            pin: format!("sha256/{}", certificate.spki_sha256),
-            verified,
-            sent: true,
-            certificate: certificate.clone(),
-        })
-        .collect()
+        .map(|certificate| of(certificate, true, served.contains(certificate)));
+    let besides = served
+        .iter()
+        .filter(|certificate| !verified.contains(certificate))
+        .map(|certificate| of(certificate, false, true));
+    proven.chain(besides).collect()
+}
+
+fn of(certificate: &X509Ref, verified: bool, sent: bool) -> Presented {
+    let certificate = CertificateFacts::of(certificate);
+    Presented {
+        pin: format!("sha256/{}", certificate.spki_sha256),
+        verified,
+        sent,
+        certificate,
+    }
 }
 
 fn no_tls(endpoint: &Endpoint) -> Failure {

@@ -18,10 +18,10 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
+use super::breach::Report;
 use super::channel::{Sink, Undelivered};
 use super::document;
 use super::pinned_host::is_pinned_host;
-use super::violation::Report;
 use crate::settings::ReportUri;
 use crate::tls::web_client;
 use crate::wire::dial;
@@ -47,12 +47,7 @@ impl PostSink {
     async fn attempt(&self, report: &Report) -> Result<(), Undelivered> {
         let body = document::json(report).map_err(|error| Undelivered::Never(error.to_string()))?;
         let addresses = self.resolve().await?;
-        if is_pinned_host(
-            &report.violation,
-            self.uri.host(),
-            self.uri.port(),
-            &addresses,
-        ) {
+        if is_pinned_host(&report.breach, self.uri.host(), self.uri.port(), &addresses) {
             return Err(Undelivered::Never(
                 "its host is the server that the report is about: report to another one".to_owned(),
             ));

@@ -233,7 +233,7 @@ async fn no_reason_tells_the_query_of_the_address_since_it_may_be_a_token() {
 async fn the_server_that_a_report_is_about_does_not_get_it() {
     let server = Server::answering(with_status("200 OK")).await;
     let mut report = report();
-    report.violation.address = SocketAddr::from(([127, 0, 0, 1], server.port));
+    report.breach.address = SocketAddr::from(([127, 0, 0, 1], server.port));
     let outcome = server.sink().deliver(&report).await;
     let Err(Undelivered::Never(why)) = outcome else {
         unreachable!("{outcome:?}");
