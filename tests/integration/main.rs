@@ -15,6 +15,7 @@ mod hostile;
 mod layering;
 mod pins;
 mod pool;
+mod reports;
 mod secrets;
 mod support;
 mod tls_front;
