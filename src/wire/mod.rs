@@ -32,7 +32,6 @@ pub use self::handshake::TlsFacts;
 pub(crate) use self::probe::alert_after_handshake;
 pub(crate) use self::progress::Progress;
 pub use self::progress::StageTimes;
-#[cfg(feature = "cli")]
-pub(crate) use self::report::flush as flush_reports;
+pub use self::report::flush_reports;
 #[cfg(feature = "mysql")]
 pub(crate) use self::starttls::mysql::SslRequest;

@@ -25,8 +25,7 @@ use self::channel::Channel;
 use self::file::FileSink;
 pub(crate) use self::handshake::Handshake;
 use self::post::PostSink;
-#[cfg(feature = "cli")]
-pub(crate) use self::registry::flush;
+pub use self::registry::flush_reports;
 use super::handshake::{Rejected, TlsFacts};
 use crate::endpoint::Engine;
 use crate::settings::{Role, Settings};

@@ -6,7 +6,6 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-#[cfg(feature = "cli")]
 use std::time::Duration;
 
 use super::channel::{Channel, Sink};
@@ -29,8 +28,7 @@ pub(super) fn post(uri: &ReportUri) -> Channel<PostSink> {
 
 /// Waits until every report of this process is delivered or given up, for at most as long as
 /// `patience`: for a process that is about to end. What is not delivered by then is lost with it.
-#[cfg(feature = "cli")]
-pub(crate) async fn flush(patience: Duration) {
+pub async fn flush_reports(patience: Duration) {
     let idle = async {
         for file in all(&FILES) {
             file.idle().await;
@@ -58,7 +56,6 @@ fn channel<K: Clone + PartialEq, S: Sink>(
     channel
 }
 
-#[cfg(feature = "cli")]
 fn all<K, S>(known: &Mutex<Vec<(K, Channel<S>)>>) -> Vec<Channel<S>> {
     let known = known.lock().unwrap_or_else(PoisonError::into_inner);
     known.iter().map(|(_, channel)| channel.clone()).collect()
