@@ -44,7 +44,7 @@ absent() {
 
 assert_containers() {
     assert "every container is unprivileged on a read-only root" containers_are_hardened
-    assert "only the webapps publish a port, on the loopback address" only_webapps_are_published
+    assert "only webapps and pages publish a port, on the loopback address" only_pages_are_published
     assert "secrets are files for the containers' user alone, and in no environment" secrets_are_kept
 }
 
@@ -53,18 +53,19 @@ containers_are_hardened() {
     facts=$(docker ps --all --quiet --filter "label=com.docker.compose.project=$project" | xargs docker inspect --format \
         '{{.Name}} {{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}} {{.HostConfig.Privileged}} {{.HostConfig.SecurityOpt}}')
     echo "$facts"
-    (($(wc -l <<<"$facts") == 16))
+    # A job and three servers; a check and a service for each role on each; what goes through tunnels.
+    (($(wc -l <<<"$facts") == 4 + 12 + 8))
     absent -vE ' 10001:10001 true \[ALL\] \[\] false \[no-new-privileges(:true)?\]$' <<<"$facts"
 }
 
-only_webapps_are_published() {
+only_pages_are_published() {
     local id service ports
     for id in $(docker ps --quiet --filter "label=com.docker.compose.project=$project"); do
         service=$(docker inspect --format '{{index .Config.Labels "com.docker.compose.service"}}' "$id")
         ports=$(docker port "$id")
         echo "$service: $ports"
         case $service in
-        webapp-*) [[ $ports =~ ^'8080/tcp -> 127.0.0.1:'[0-9]+$ ]] ;;
+        webapp-* | page-*) [[ $ports =~ ^'8080/tcp -> 127.0.0.1:'[0-9]+$ ]] ;;
         *) [[ -z $ports ]] ;;
         esac
     done
@@ -244,8 +245,14 @@ assert_breakage() {
         assert "$role on $engine: check fails with 13 and $code" check_fails "$role" "$engine" "$code"
     done
     assert "webapp on $engine: its open connections live on" get "$engine" /readyz
+    if is_tunnelled "$engine"; then
+        assert_tunnels_refuse "$engine" "$code"
+    fi
     assert "$engine gets a good certificate again" reissue "$engine"
     assert "webapp on $engine: check passes again" check_passes webapp "$engine"
+    if is_tunnelled "$engine"; then
+        assert "page on $engine: is served again" in_time page_is_served "$engine"
+    fi
 }
 
 reissue() {

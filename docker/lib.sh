@@ -3,9 +3,11 @@
 
 engines=(postgres mariadb mysql)
 roles=(webapp coreapp)
+# Where a page and a worker go through tunnels.
+tunnelled=(postgres mysql)
 # The user of every container, see the Dockerfiles.
 container_uid=10001
-images=(wa-db wa-db-stack/services wa-db-stack/certs wa-db-stack/postgres wa-db-stack/mariadb wa-db-stack/mysql)
+images=(wa-db wa-db-stack/services wa-db-stack/legacy wa-db-stack/certs wa-db-stack/postgres wa-db-stack/mariadb wa-db-stack/mysql)
 repository=$(cd "$here/.." && pwd)
 
 # Sets the project that the functions below work on.
@@ -84,7 +86,7 @@ build_programs() {
 
 build_images() {
     local name
-    for name in certs postgres mariadb mysql; do
+    for name in certs postgres mariadb mysql legacy; do
         build_image "wa-db-stack/$name" "$here/$name"
     done
     build_image wa-db "$repository" --file "$here/wa-db/Dockerfile" --target wa-db

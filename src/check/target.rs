@@ -78,10 +78,10 @@ impl Target<'_> {
         if session.is_channel_bound() {
             recorder.set_channel_bound();
         }
-        if self.session(recorder, session, is_local).await? {
-            self.pool(recorder, connector).await?;
+        match self.session(recorder, session, is_local).await? {
+            Some(session) => self.pool(recorder, connector, session).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Resolve, connect and tls.
@@ -145,13 +145,13 @@ impl Target<'_> {
         recorder.warn(Stage::Tls, &format!("{off}; {verdict}"));
     }
 
-    /// What the server says of the session. Returns whether a service would use this server.
+    /// What the server says of the session. Returns it where a service would use this server.
     async fn session(
         &self,
         recorder: &Recorder<'_>,
         mut session: Session,
         is_local: bool,
-    ) -> Result<bool, Stopped> {
+    ) -> Result<Option<Session>, Stopped> {
         let deadline = Deadline::after(self.settings.read_timeout(), READ_TIMEOUT);
         let target = self.settings.target();
         let mut server = None;
@@ -175,20 +175,33 @@ impl Target<'_> {
             recorder.set_server(server);
         }
         let other_kind = outcome?;
-        session.close(CLOSING).await;
         if let Some(other_kind) = other_kind {
+            session.close(CLOSING).await;
             recorder.warn(Stage::Session, other_kind.message());
             recorder.push(StageReport::not_needed(
                 Stage::Pool,
                 "passed over: WA_DB_TARGET asks for another kind",
             ));
-            return Ok(false);
+            return Ok(None);
         }
-        Ok(true)
+        Ok(Some(session))
     }
 
-    /// A pool as a service has it, on the connector of the stages before.
-    async fn pool(&self, recorder: &Recorder<'_>, connector: Connector) -> Result<(), Stopped> {
+    /// A pool as a service has it, on the connector of the stages before. MySQL's session was made
+    /// by that connector and becomes the pool's first; PostgreSQL's was made by our own dialer.
+    async fn pool(
+        &self,
+        recorder: &Recorder<'_>,
+        connector: Connector,
+        session: Session,
+    ) -> Result<(), Stopped> {
+        let first = match session {
+            Session::MySql(conn) => Some(*conn),
+            postgres @ Session::Postgres(_) => {
+                postgres.close(CLOSING).await;
+                None
+            }
+        };
         // Each connection has its own deadline in the pool; this one only ends what hangs beside.
         let length = self.settings.connect_timeout()
             + self.settings.pool().wait_timeout
@@ -202,7 +215,7 @@ impl Target<'_> {
                     Pool::Postgres(PostgresPool::with_connector(connector, self.settings))
                 }
                 Connector::MySql(connector) => {
-                    Pool::MySql(MySqlPool::with_connector(connector, self.settings))
+                    Pool::MySql(MySqlPool::starting_with(connector, first, self.settings))
                 }
             };
             let open = async || {
@@ -252,7 +265,7 @@ fn in_pool(error: &PoolError, opened: usize, wanted: usize) -> Failure {
         PoolError::Connect(cause) => {
             let failure = cause.failure();
             let hint = match failure.code() {
-                // One session has just been opened and closed, so this is most often a limit.
+                // One session has just been opened, so this is most often a limit.
                 ErrorCode::ServerError => LIMITED,
                 _ => failure.hint(),
             };

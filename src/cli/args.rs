@@ -4,15 +4,20 @@
     reason = "doc comments here are help texts, printed as they stand"
 )]
 
+mod pins;
+
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(super) use self::pins::{PinSourceArgs, PinsArgs};
 use super::duration::{duration, positive_duration};
 use crate::check::Connections;
 use crate::settings::Role;
+use crate::tunnel::ListenAddress;
 
 /// Encrypted and verified connections to MySQL, MariaDB and PostgreSQL from WA_DB_* variables.
 #[derive(Debug, Parser)]
@@ -52,8 +57,11 @@ pub(super) enum Command {
     #[command(long_about = MIGRATE_ABOUT, after_long_help = MIGRATE_AFTER)]
     Migrate(MigrateArgs),
     /// Print the pins of the keys that a server presents, or of a key in a file
-    #[command(long_about = PINS_ABOUT, after_long_help = PINS_AFTER)]
+    #[command(long_about = pins::ABOUT, after_long_help = pins::AFTER)]
     Pins(PinsArgs),
+    /// Carry the connections of programs in any language over verified TLS
+    #[command(long_about = TUNNEL_ABOUT, after_long_help = TUNNEL_AFTER)]
+    Tunnel(TunnelArgs),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_AFTER)]
     Completions {
@@ -113,33 +121,55 @@ pub(super) struct MigrateArgs {
     pub(super) file: FileArgs,
 }
 
-/// `wa-db pins`.
+/// `wa-db tunnel`.
 #[derive(Debug, clap::Args)]
-pub(super) struct PinsArgs {
+pub(super) struct TunnelArgs {
+    /// The role whose settings count [default: WA_DB_ROLE]
+    #[arg(long, value_name = "ROLE", ignore_case = true)]
+    pub(super) role: Option<OneRoleArg>,
     #[command(flatten)]
-    pub(super) scope: ScopeArgs,
-    #[command(flatten)]
-    pub(super) source: PinSourceArgs,
-    /// How to print the pins
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) format: Format,
-}
-
-/// The file to take pins from; a server where there is none.
-#[derive(Debug, clap::Args)]
-#[group(multiple = false)]
-pub(super) struct PinSourceArgs {
-    /// Print the pin of this key, private or public; no server is asked
+    pub(super) file: FileArgs,
+    /// Where clients connect: ADDRESS:PORT or unix:/path; may be given several times [default:
+    /// 127.0.0.1 and the engine's port]
     ///
-    /// WA_DB_SSL_KEY_PASSWORD_FILE opens an encrypted one.
-    #[arg(long = "from-key", value_name = "FILE", conflicts_with = "role")]
-    pub(super) key: Option<PathBuf>,
-    /// Print the pin of the key that this certificate signing request is for
-    #[arg(long = "from-csr", value_name = "FILE", conflicts_with = "role")]
-    pub(super) request: Option<PathBuf>,
-    /// Print the pin of each certificate of this file
-    #[arg(long = "from-cert", value_name = "FILE", conflicts_with = "role")]
-    pub(super) certificates: Option<PathBuf>,
+    /// An address that other machines can reach needs --tls-cert, --tls-key and
+    /// WA_DB_TUNNEL_ALLOWED_CLIENTS. psql and libpq look for a socket named .s.PGSQL.5432.
+    #[arg(long, value_name = "PLACE")]
+    pub(super) listen: Vec<ListenAddress>,
+    /// How many sessions each place carries at once
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub(super) max_connections: NonZeroUsize,
+    /// How many of them one client address or user may have [default: a quarter, at least 16, for
+    /// clients of other machines; all for those of this one, which share their address]
+    #[arg(long, value_name = "N")]
+    pub(super) max_connections_per_client: Option<NonZeroUsize>,
+    /// Let this user's programs use the Unix sockets, besides the user that the tunnel runs as; may be
+    /// given several times
+    #[arg(long, value_name = "UID")]
+    pub(super) client_uid: Vec<u32>,
+    /// Serve /healthz, /readyz and /metrics at this loopback address
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) admin: Option<SocketAddr>,
+    /// How long sessions may go on after SIGTERM
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(super) drain: Duration,
+    /// Log in at the server with WA_DB_USERNAME and WA_DB_PASSWORD, whatever the client says
+    ///
+    /// Only on Unix sockets, and where --tls-client-ca demands certificates of clients.
+    #[arg(long)]
+    pub(super) inject: bool,
+    /// Speak TLS, and nothing else, on every TCP address: the certificate, then its intermediates
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// Demand certificates of this CA from clients
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_client_ca: Option<PathBuf>,
+    /// Log each session to stderr
+    #[arg(short, long)]
+    pub(super) verbose: bool,
 }
 
 /// Whose settings, and from where.
@@ -181,6 +211,24 @@ impl RoleArg {
             Self::Webapp => vec![Role::Webapp],
             Self::Coreapp => vec![Role::Coreapp],
             Self::Both => vec![Role::Webapp, Role::Coreapp],
+        }
+    }
+}
+
+/// `--role` where there can be only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OneRoleArg {
+    /// The web application: WA_DB_SSL_VERIFY counts
+    Webapp,
+    /// The core service: WA_DB_CONNECTION_OPTION counts
+    Coreapp,
+}
+
+impl From<OneRoleArg> for Role {
+    fn from(role: OneRoleArg) -> Self {
+        match role {
+            OneRoleArg::Webapp => Self::Webapp,
+            OneRoleArg::Coreapp => Self::Coreapp,
         }
     }
 }
@@ -264,33 +312,37 @@ Example:
   wa-db migrate --env-file db.env > new.env
 Then put the lines of new.env into db.env, in place of WA_DB_CONNECTION_OPTION.";
 
-const PINS_ABOUT: &str = "\
-Print the pins of the keys that a server presents, or of a key in a file.
+const TUNNEL_ABOUT: &str = "\
+Carry the connections of programs in any language over verified TLS.
 
-Connects to every server of WA_DB_HOSTNAME up to TLS, without logging in, and prints a pin for each \
-certificate of its chain, its own first, with what verification says of it. The last line is fit for \
-an env-file: it pins the servers' own keys. A chain that does not verify is printed too, marked as \
-such. WA_DB_SSL_PINS does not count here, and nothing is reported.
+Programs connect to a local address or Unix socket, in plaintext, with the ordinary client of their \
+language. Each session is carried over one TLS connection to the server of WA_DB_HOSTNAME that obeys \
+every setting: CA, name, client identity, pins, revocation lists, allowed networks. Login, queries, \
+COPY, cancel requests and replication pass unchanged. There is no plaintext to the server, ever.";
 
-With --from-key, --from-csr or --from-cert no server is asked, and no other variable is needed.";
-
-const PINS_AFTER: &str = "\
-A pin is the SHA-256 of a key (RFC 7469), so it outlives the certificate when that is renewed with \
-the same key. Pin a backup key as well, one that lies elsewhere than on the server.
+const TUNNEL_AFTER: &str = "\
+Signals:
+  SIGTERM, SIGINT  take no more clients, wait for sessions up to --drain, end; a second one ends at once
+  SIGHUP           look at all files now (they are looked at for each new session anyway)
 
 Exit codes:
-   0  every chain verifies
-  10  settings: a variable, or a file
-  11  resolve, 12 connect: the server was not reached
-  13  tls: no TLS, or a chain that does not verify
-With several servers: the lowest.
+   0  ended by a signal
+   1  internal error
+   2  usage
+  10  settings: a variable, a file, or a place that cannot be listened on
 
 Examples:
-  the servers' pins, for the roles of the environment:
-    wa-db pins --env-file db.env
-  a backup key and its pin:
-    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out backup.key
-    wa-db pins --from-key backup.key";
+  for PHP, Python or Qt on this machine:
+    wa-db tunnel --role webapp --env-file db.env
+    psql 'host=127.0.0.1 user=app dbname=shop'
+  on a Unix socket, for one more user, with metrics:
+    wa-db tunnel --role coreapp --listen unix:/run/wa-db/.s.PGSQL.5432 --client-uid 33 --admin 127.0.0.1:9187
+    psql 'host=/run/wa-db user=app dbname=shop'
+  so that programs need not hold the password:
+    wa-db tunnel --role webapp --listen unix:/run/wa-db/mysql.sock --inject
+  for clients of other machines:
+    WA_DB_TUNNEL_ALLOWED_CLIENTS=10.0.0.0/24 wa-db tunnel --role webapp --listen 10.0.0.5:5432 \\
+        --tls-cert tunnel.pem --tls-key tunnel.key --tls-client-ca clients.pem";
 
 const COMPLETIONS_AFTER: &str = "\
 Examples:

@@ -3,7 +3,7 @@
 //! Everything from name resolution to a session that is ready happens under one deadline
 //! (`WA_DB_CONNECT_TIMEOUT`), and every attempt is kept in the error.
 
-mod after_tls;
+pub(crate) mod after_tls;
 mod described;
 mod error;
 #[cfg(feature = "cli")]
@@ -16,14 +16,18 @@ mod sequence;
 #[cfg(feature = "cli")]
 pub(crate) mod staged;
 mod target;
-#[allow(dead_code, reason = "the tunnel dials with it")]
+#[cfg(feature = "cli")]
 pub(crate) mod trust;
 
 pub use self::error::{Attempt, ConnectError};
 #[cfg(feature = "mysql")]
 pub use self::mysql::{MySqlConnection, MySqlConnector};
+#[cfg(feature = "cli")]
+pub(crate) use self::postgres::{Demands, LoginJudge, Refused, server_end_point};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{PostgresConnection, PostgresConnector, SessionMonitor, SessionState};
+#[cfg(feature = "cli")]
+pub(crate) use self::sequence::{Turn, first_of};
 pub use crate::wire::StageTimes;
 
 #[cfg(all(test, feature = "mysql", feature = "postgres"))]

@@ -13,11 +13,11 @@ use crate::wire::Progress;
 
 /// What one server of the list is given for its attempt.
 #[derive(Clone)]
-pub(super) struct Turn {
+pub(crate) struct Turn {
     /// How far it has come, for whoever has to report on it.
-    pub(super) progress: Progress,
+    pub(crate) progress: Progress,
     /// The end of its share of the time.
-    pub(super) deadline: Instant,
+    pub(crate) deadline: Instant,
 }
 
 /// Tries each server of the list until one gives a connection.
@@ -26,7 +26,7 @@ pub(super) struct Turn {
 /// left, so that one that swallows packets cannot use up the time of those behind it. A refused
 /// login ends the list, as it does in libpq: the next server would refuse it too, and accounts
 /// are locked that way.
-pub(super) async fn first_of<T, F, A>(
+pub(crate) async fn first_of<T, F, A>(
     settings: &Settings,
     mut attempt: A,
 ) -> Result<T, ConnectError>

@@ -13,7 +13,7 @@ pub(crate) mod file_pins;
 mod fingerprint;
 mod identity;
 mod judgement;
-mod level;
+pub(crate) mod level;
 pub(crate) mod native;
 mod pem;
 mod permissions;

@@ -22,11 +22,10 @@ mod report;
 pub(crate) mod resolve;
 pub(crate) mod starttls;
 
-pub(crate) use self::dialer::Dialer;
 #[cfg(feature = "mysql")]
 pub(crate) use self::dialer::Greeted;
-#[cfg(feature = "postgres")]
-pub(crate) use self::dialer::Secured;
+pub(crate) use self::dialer::{Dialer, Secured};
+#[cfg(feature = "mysql")]
 pub(crate) use self::handshake::Rejected;
 pub use self::handshake::TlsFacts;
 pub(crate) use self::probe::alert_after_handshake;

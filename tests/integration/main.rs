@@ -10,13 +10,18 @@
 
 mod certificates;
 mod client_identity;
+mod clients;
 mod contract;
 mod hostile;
 mod layering;
 mod pins;
+mod policy;
 mod pool;
+mod pool;
+mod relay;
 mod reports;
 mod secrets;
 mod support;
 mod tls_front;
+mod tunnel;
 mod verdict;

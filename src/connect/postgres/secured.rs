@@ -45,7 +45,7 @@ pub(crate) async fn login_secured(
 
 /// The channel binding `tls-server-end-point` of RFC 5929: a hash of the server's certificate by
 /// the hash of its signature, with SHA-256 in the place of MD5 and SHA-1.
-fn server_end_point(ssl: &SslRef) -> Option<Vec<u8>> {
+pub(crate) fn server_end_point(ssl: &SslRef) -> Option<Vec<u8>> {
     let certificate = ssl.peer_certificate()?;
     let algorithms = certificate
         .signature_algorithm()

@@ -114,7 +114,7 @@ impl Engine for FakeEngine {
                 (Stage::Tls, Duration::from_millis(5)),
             ],
             expiries: CertificateExpiries {
-                server: None,
+                server: Some(SystemTime::now() + Duration::from_secs(7200)),
                 client: Some(SystemTime::now() + Duration::from_secs(3600)),
                 ca: None,
             },

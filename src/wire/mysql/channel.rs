@@ -5,14 +5,18 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use zeroize::Zeroizing;
 
+/// The bytes before each payload: its length and its number.
+const HEADER: usize = 4;
+
 /// A stream on which packets are numbered, each one higher than the last, whoever sends it.
 ///
 /// Nothing is read ahead: what follows a packet stays in the stream. Any packet may hold a password,
 /// so all of them are wiped after use.
-#[derive(Debug)]
 pub(crate) struct Channel<S> {
     stream: S,
     next: u8,
+    /// A packet that has not come whole yet.
+    partial: Zeroizing<Vec<u8>>,
 }
 
 /// Why there is no packet.
@@ -37,12 +41,16 @@ impl<S> Channel<S> {
 
     /// A conversation that goes on with this number.
     pub(crate) fn going_on(stream: S, next: u8) -> Self {
-        Self { stream, next }
+        Self {
+            stream,
+            next,
+            partial: Zeroizing::default(),
+        }
     }
 
-    /// The stream, and the number of the next packet.
-    pub(crate) fn into_parts(self) -> (S, u8) {
-        (self.stream, self.next)
+    /// The stream, once packets have been read as a whole.
+    pub(crate) fn into_stream(self) -> S {
+        self.stream
     }
 }
 
@@ -50,29 +58,43 @@ impl<S: AsyncRead + Unpin> Channel<S> {
     /// Reads one payload of at most `limit` bytes.
     ///
     /// # Cancel Safety
-    /// A packet that was read in part is lost: the conversation cannot go on.
+    /// What was read of a packet is kept for the next call.
     pub(crate) async fn read(&mut self, limit: usize) -> Result<Zeroizing<Vec<u8>>, Broken> {
-        let mut header = [0; 4];
-        self.stream
-            .read_exact(&mut header)
-            .await
-            .map_err(Broken::Closed)?;
-        let [low, middle, high, found] = header;
-        let length = usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16;
-        if found != self.next {
-            let expected = self.next;
+        self.fill(HEADER).await?;
+        let (Some([low, middle, high, found]), expected) = (self.partial.first_chunk(), self.next)
+        else {
+            return Err(Broken::Closed(io::ErrorKind::UnexpectedEof.into()));
+        };
+        let length = usize::from(*low) | usize::from(*middle) << 8 | usize::from(*high) << 16;
+        if *found != expected {
+            let found = *found;
             return Err(Broken::OutOfTurn { expected, found });
         }
         if length > limit {
             return Err(Broken::TooLong(length));
         }
-        self.next = found.wrapping_add(1);
-        let mut payload = Zeroizing::new(vec![0; length]);
-        self.stream
-            .read_exact(&mut payload)
-            .await
-            .map_err(Broken::Closed)?;
-        Ok(payload)
+        self.fill(HEADER + length).await?;
+        self.next = expected.wrapping_add(1);
+        let payload = self.partial.get(HEADER..).unwrap_or_default().to_vec();
+        self.partial = Zeroizing::default();
+        Ok(Zeroizing::new(payload))
+    }
+
+    /// Reads until the packet has this many bytes, and none beyond them.
+    async fn fill(&mut self, length: usize) -> Result<(), Broken> {
+        // At once, since a vector that grows leaves its bytes behind.
+        let missing = length.saturating_sub(self.partial.len());
+        self.partial.reserve_exact(missing);
+        while self.partial.len() < length {
+            let missing = length - self.partial.len();
+            let mut rest = (&mut self.stream).take(missing as u64);
+            match rest.read_buf(&mut *self.partial).await {
+                Ok(0) => return Err(Broken::Closed(io::ErrorKind::UnexpectedEof.into())),
+                Ok(_) => {}
+                Err(error) => return Err(Broken::Closed(error)),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -102,6 +124,10 @@ impl<S: AsyncWrite + Unpin> Channel<S> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+
     use super::{Broken, Channel};
 
     #[tokio::test]
@@ -114,7 +140,7 @@ mod tests {
         far.write(b"more").await.unwrap();
         assert!(near.read(8).await.unwrap().is_empty());
         assert_eq!(**near.read(8).await.unwrap(), *b"more");
-        assert_eq!((near.into_parts().1, far.into_parts().1), (3, 3));
+        assert_eq!((near.next, far.next), (3, 3));
     }
 
     #[tokio::test]
@@ -126,6 +152,19 @@ mod tests {
         }
         let whole = Channel::new(&packet[..]).read(8).await.unwrap();
         assert_eq!(**whole, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_read_that_is_given_up_loses_nothing() {
+        let (near, mut far) = tokio::io::duplex(100);
+        let mut near = Channel::new(near);
+        for byte in [2, 0, 0, 0, 7] {
+            far.write_all(&[byte]).await.unwrap();
+            let given_up = tokio::time::timeout(Duration::ZERO, near.read(8)).await;
+            assert!(given_up.is_err(), "{given_up:?}");
+        }
+        far.write_all(&[8, 1]).await.unwrap();
+        assert_eq!(**near.read(8).await.unwrap(), [7, 8]);
     }
 
     #[tokio::test]
