@@ -4,6 +4,8 @@ mod files;
 mod look;
 mod notes;
 mod report;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::io;
