@@ -17,7 +17,6 @@ mod layering;
 mod pins;
 mod policy;
 mod pool;
-mod pool;
 mod relay;
 mod reports;
 mod secrets;
