@@ -175,6 +175,8 @@ pub mod pool;
 pub mod secret;
 pub mod settings;
 pub mod tls;
+#[cfg(feature = "cli")]
+pub mod tunnel;
 pub mod wire;
 
 pub use self::code::{ErrorCode, Stage};

@@ -212,6 +212,11 @@ impl Deadline {
         }
     }
 
+    /// The point in time.
+    pub(super) fn at(&self) -> Instant {
+        self.at
+    }
+
     /// The failure of a stage that was still running then.
     fn passed(&self, stage: Stage, awaited: Option<Awaited>) -> Failure {
         let (variable, length) = (self.variable, self.length);

@@ -4,9 +4,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_openssl::SslStream;
 
 use super::recorder::{Awaited, Deadline, Recorder, Stopped};
 use super::report::{PoolReport, ServerReport, StageReport, TlsReport};
@@ -17,7 +15,7 @@ use crate::failure::Failure;
 use crate::pool::{MySqlPool, Pool, PoolError, PostgresPool};
 use crate::settings::{Settings, TargetSession, Verification};
 use crate::tls::{CertificateFacts, TlsPolicy};
-use crate::wire::{Rejected, TlsFacts, dial, handshake, resolve, starttls};
+use crate::wire::{Dialer, Greeted, Progress, Rejected, Secured, SslRequest, TlsFacts};
 
 const CONNECT_TIMEOUT: &str = "WA_DB_CONNECT_TIMEOUT";
 const READ_TIMEOUT: &str = "WA_DB_READ_TIMEOUT";
@@ -42,6 +40,7 @@ impl Target<'_> {
     /// Runs every stage after `settings` until one fails.
     pub(super) async fn run(&self, recorder: &Recorder<'_>) -> Result<(), Stopped> {
         let deadline = Deadline::after(self.settings.connect_timeout(), CONNECT_TIMEOUT);
+        let dialer = Dialer::new(self.settings);
         let staged = if let Host::Socket(path) = self.endpoint.host() {
             recorder.push(StageReport::not_needed(Stage::Resolve, "local socket"));
             recorder.push(StageReport::not_needed(
@@ -51,16 +50,14 @@ impl Target<'_> {
             let touching = staged::touch_socket(self.settings, path, self.endpoint.port());
             Staged::Socket(recorder.stage(Stage::Connect, deadline, touching).await?)
         } else {
-            let (address, stream) = self.reach(recorder, deadline).await?;
-            Staged::Tls {
-                address,
-                stream: Box::new(stream),
-            }
+            let secured = self.reach(recorder, &dialer, deadline).await?;
+            Staged::Tls(Box::new(secured))
         };
         let is_local = matches!(staged, Staged::Socket(_));
         let logging_in = async {
             let connector = Connector::new(self.settings, self.policy)?;
             let session = staged::login(
+                &dialer,
                 self.settings,
                 self.endpoint,
                 self.policy,
@@ -91,40 +88,43 @@ impl Target<'_> {
     async fn reach(
         &self,
         recorder: &Recorder<'_>,
+        dialer: &Dialer,
         deadline: Deadline,
-    ) -> Result<(std::net::SocketAddr, SslStream<TcpStream>), Stopped> {
+    ) -> Result<Secured, Stopped> {
         let (endpoint, policy) = (self.endpoint, self.policy);
-        let resolving = resolve::resolve(endpoint, self.settings.allowed_networks());
-        let addresses = recorder.stage(Stage::Resolve, deadline, resolving).await?;
-        let listed = addresses
-            .iter()
-            .map(|address| address.ip().to_string())
-            .collect::<Vec<_>>()
-            .join(", ");
-        recorder.detail(Stage::Resolve, &listed);
-        let (address, mut stream) = recorder
-            .stage(Stage::Connect, deadline, dial::dial(&addresses))
-            .await?;
-        recorder.detail(Stage::Connect, &address.to_string());
-        let name = policy.name_for(endpoint.host());
-        let securing = async {
-            let engine = self.settings.engine();
-            recorder.awaits((engine == Engine::MySql).then_some(Awaited::MySqlGreeting));
-            starttls::request(engine, &mut stream).await?;
+        let resolving = dialer.resolve(endpoint, deadline.at());
+        let mut addresses = recorder.stage(Stage::Resolve, deadline, resolving).await?;
+        recorder.detail(Stage::Resolve, &addresses.to_string());
+        let dialling = addresses.dial();
+        let first = recorder.stage(Stage::Connect, deadline, dialling).await?;
+        recorder.detail(Stage::Connect, &first.0.to_string());
+        let progress = Progress::start(Stage::Tls);
+        let secure = async |address, stream| {
+            progress.enter(Stage::Tls);
+            if self.settings.engine() == Engine::Postgres {
+                return dialer.secure(endpoint, policy, address, stream).await;
+            }
+            recorder.awaits(Some(Awaited::MySqlGreeting));
+            let greeted = Greeted::read(address, stream).await?;
             recorder.awaits(None);
-            handshake(stream, policy, &name)
+            dialer
+                .answer(greeted, endpoint, policy, SslRequest::own())
                 .await
-                .map_err(|Rejected { failure, chain }| {
-                    if !chain.is_empty() {
-                        recorder.set_tls(rejected_report(&chain));
-                    }
-                    failure
-                })
         };
-        let (stream, facts) = recorder.stage(Stage::Tls, deadline, securing).await?;
-        self.warn_of_weakening(recorder, &facts);
-        recorder.set_tls(report(&facts));
-        Ok((address, stream))
+        let securing = async {
+            let secured = addresses.until_good(first, &progress, secure).await;
+            secured.map_err(|Rejected { failure, chain }| {
+                if !chain.is_empty() {
+                    recorder.set_tls(rejected_report(&chain));
+                }
+                failure
+            })
+        };
+        let secured = recorder.stage(Stage::Tls, deadline, securing).await?;
+        recorder.detail(Stage::Connect, &secured.address.to_string());
+        self.warn_of_weakening(recorder, &secured.facts);
+        recorder.set_tls(report(&secured.facts));
+        Ok(secured)
     }
 
     fn warn_of_weakening(&self, recorder: &Recorder<'_>, facts: &TlsFacts) {

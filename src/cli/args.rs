@@ -4,6 +4,7 @@
     reason = "doc comments here are help texts, printed as they stand"
 )]
 
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::duration::{duration, positive_duration};
 use crate::check::Connections;
 use crate::settings::Role;
+use crate::tunnel::ListenAddress;
 
 /// Encrypted and verified connections to MySQL, MariaDB and PostgreSQL from WA_DB_* variables.
 #[derive(Debug, Parser)]
@@ -51,6 +53,9 @@ pub(super) enum Command {
     /// Print the variables that replace WA_DB_CONNECTION_OPTION
     #[command(long_about = MIGRATE_ABOUT, after_long_help = MIGRATE_AFTER)]
     Migrate(MigrateArgs),
+    /// Carry the connections of programs in any language over verified TLS
+    #[command(long_about = TUNNEL_ABOUT, after_long_help = TUNNEL_AFTER)]
+    Tunnel(TunnelArgs),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_AFTER)]
     Completions {
@@ -110,6 +115,57 @@ pub(super) struct MigrateArgs {
     pub(super) file: FileArgs,
 }
 
+/// `wa-db tunnel`.
+#[derive(Debug, clap::Args)]
+pub(super) struct TunnelArgs {
+    /// The role whose settings count [default: WA_DB_ROLE]
+    #[arg(long, value_name = "ROLE", ignore_case = true)]
+    pub(super) role: Option<OneRoleArg>,
+    #[command(flatten)]
+    pub(super) file: FileArgs,
+    /// Where clients connect: ADDRESS:PORT or unix:/path; may be given several times [default:
+    /// 127.0.0.1 and the engine's port]
+    ///
+    /// An address that other machines can reach needs --tls-cert, --tls-key and
+    /// WA_DB_TUNNEL_ALLOWED_CLIENTS. psql and libpq look for a socket named .s.PGSQL.5432.
+    #[arg(long, value_name = "PLACE")]
+    pub(super) listen: Vec<ListenAddress>,
+    /// How many sessions each place carries at once
+    #[arg(long, value_name = "N", default_value = "1000")]
+    pub(super) max_connections: NonZeroUsize,
+    /// How many of them one client address or user may have [default: a quarter, at least 16, for
+    /// clients of other machines; all for those of this one, which share their address]
+    #[arg(long, value_name = "N")]
+    pub(super) max_connections_per_client: Option<NonZeroUsize>,
+    /// Let this user's programs use the Unix sockets, besides the user that the tunnel runs as; may be
+    /// given several times
+    #[arg(long, value_name = "UID")]
+    pub(super) client_uid: Vec<u32>,
+    /// Serve /healthz, /readyz and /metrics at this loopback address
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) admin: Option<SocketAddr>,
+    /// How long sessions may go on after SIGTERM
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub(super) drain: Duration,
+    /// Log in at the server with WA_DB_USERNAME and WA_DB_PASSWORD, whatever the client says
+    ///
+    /// Only on Unix sockets, and where --tls-client-ca demands certificates of clients.
+    #[arg(long)]
+    pub(super) inject: bool,
+    /// Speak TLS, and nothing else, on every TCP address: the certificate, then its intermediates
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The private key of --tls-cert
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// Demand certificates of this CA from clients
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_client_ca: Option<PathBuf>,
+    /// Log each session to stderr
+    #[arg(short, long)]
+    pub(super) verbose: bool,
+}
+
 /// Whose settings, and from where.
 #[derive(Debug, clap::Args)]
 pub(super) struct ScopeArgs {
@@ -149,6 +205,24 @@ impl RoleArg {
             Self::Webapp => vec![Role::Webapp],
             Self::Coreapp => vec![Role::Coreapp],
             Self::Both => vec![Role::Webapp, Role::Coreapp],
+        }
+    }
+}
+
+/// `--role` where there can be only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum OneRoleArg {
+    /// The web application: WA_DB_SSL_VERIFY counts
+    Webapp,
+    /// The core service: WA_DB_CONNECTION_OPTION counts
+    Coreapp,
+}
+
+impl From<OneRoleArg> for Role {
+    fn from(role: OneRoleArg) -> Self {
+        match role {
+            OneRoleArg::Webapp => Self::Webapp,
+            OneRoleArg::Coreapp => Self::Coreapp,
         }
     }
 }
@@ -231,6 +305,38 @@ const MIGRATE_AFTER: &str = "\
 Example:
   wa-db migrate --env-file db.env > new.env
 Then put the lines of new.env into db.env, in place of WA_DB_CONNECTION_OPTION.";
+
+const TUNNEL_ABOUT: &str = "\
+Carry the connections of programs in any language over verified TLS.
+
+Programs connect to a local address or Unix socket, in plaintext, with the ordinary client of their \
+language. Each session is carried over one TLS connection to the server of WA_DB_HOSTNAME that obeys \
+every setting: CA, name, client identity, pins, revocation lists, allowed networks. Login, queries, \
+COPY, cancel requests and replication pass unchanged. There is no plaintext to the server, ever.";
+
+const TUNNEL_AFTER: &str = "\
+Signals:
+  SIGTERM, SIGINT  take no more clients, wait for sessions up to --drain, end; a second one ends at once
+  SIGHUP           look at all files now (they are looked at for each new session anyway)
+
+Exit codes:
+   0  ended by a signal
+   1  internal error
+   2  usage
+  10  settings: a variable, a file, or a place that cannot be listened on
+
+Examples:
+  for PHP, Python or Qt on this machine:
+    wa-db tunnel --role webapp --env-file db.env
+    psql 'host=127.0.0.1 user=app dbname=shop'
+  on a Unix socket, for one more user, with metrics:
+    wa-db tunnel --role coreapp --listen unix:/run/wa-db/.s.PGSQL.5432 --client-uid 33 --admin 127.0.0.1:9187
+    psql 'host=/run/wa-db user=app dbname=shop'
+  so that programs need not hold the password:
+    wa-db tunnel --role webapp --listen unix:/run/wa-db/mysql.sock --inject
+  for clients of other machines:
+    WA_DB_TUNNEL_ALLOWED_CLIENTS=10.0.0.0/24 wa-db tunnel --role webapp --listen 10.0.0.5:5432 \\
+        --tls-cert tunnel.pem --tls-key tunnel.key --tls-client-ca clients.pem";
 
 const COMPLETIONS_AFTER: &str = "\
 Examples:

@@ -45,6 +45,10 @@ struct Explanation {
 struct RoleExplanation {
     role: Role,
     ok: bool,
+    /// Who performs the TLS handshake, `direct` or `wire`; `null` where the settings are faulty.
+    depth: Option<&'static str>,
+    /// The variables that ask for more than the driver's own TLS can do.
+    depth_because: Vec<&'static str>,
     variables: Vec<Effective>,
     warnings: Vec<Warning>,
     faults: Vec<FaultReport>,
@@ -56,6 +60,8 @@ impl Explanation {
             Ok(settings) => RoleExplanation {
                 role: *role,
                 ok: true,
+                depth: Some(settings.tls().depth().as_str()),
+                depth_because: settings.tls().depth().asked_for_by().to_vec(),
                 variables: variables(&settings, scope.by_flag),
                 warnings: settings.warnings().to_vec(),
                 faults: Vec::new(),
@@ -91,6 +97,11 @@ impl Explanation {
             }
             printer.put(Paint::Strong, role.role.as_str())?;
             printer.end()?;
+            if let Some(depth) = role.depth {
+                let line = depth_line(depth, &role.depth_because);
+                printer.put(Paint::Plain, &line)?;
+                printer.end()?;
+            }
             let mut rows = role.variables.iter();
             rows.try_for_each(|effective| print_row(effective, widths, printer))?;
         }
@@ -124,11 +135,26 @@ impl RoleExplanation {
         Self {
             role,
             ok: false,
+            depth: None,
+            depth_because: Vec::new(),
             variables: Vec::new(),
             warnings: error.warnings().to_vec(),
             faults,
         }
     }
+}
+
+/// Who performs the TLS handshake, and why.
+fn depth_line(depth: &str, because: &[&str]) -> String {
+    let why = match because {
+        [] => "the driver's own TLS can do all that is asked".to_owned(),
+        [only] => format!("{only} asks for more than the driver's own TLS can do"),
+        several => format!(
+            "{} ask for more than the driver's own TLS can do",
+            several.join(", ")
+        ),
+    };
+    format!("  TLS depth: {depth} ({why})")
 }
 
 /// What every variable comes to, `WA_DB_ROLE` as the command line has it.
@@ -202,7 +228,12 @@ mod tests {
     }
 
     fn explanation() -> Explanation {
+        explanation_with("WA_DB_SSL_CRL", "")
+    }
+
+    fn explanation_with(variable: &str, value: &str) -> Explanation {
         let environment = Environment::from_pairs([
+            (variable, value),
             ("WA_DB_ENGINE", "MYSQL"),
             ("WA_DB_HOSTNAME", "db"),
             ("WA_DB_USERNAME", "root"),
@@ -232,6 +263,31 @@ mod tests {
         assert!(columns.len() == 2 && columns[0] == columns[1], "{text}");
         assert!(text.lines().all(|line| line == line.trim_end()), "{text}");
         assert!(text.contains("legacy option SSL_CA"), "{text}");
+    }
+
+    #[test]
+    fn the_depth_and_the_variables_that_ask_for_it_are_told() {
+        for (variable, value, depth) in [
+            ("WA_DB_SSL_CRL", "", "direct"),
+            ("WA_DB_SSL_CRL", "/crl.pem", "wire"),
+            ("WA_DB_SECURITY_LEVEL", "OLD", "wire"),
+        ] {
+            let explanation = explanation_with(variable, value);
+            let text = text(|printer| explanation.print(printer));
+            assert!(text.contains(&format!("TLS depth: {depth} (")), "{text}");
+            let named = text.contains(&format!("({variable} asks for more"));
+            assert_eq!(named, depth == "wire", "{text}");
+            let json = serde_json::to_value(&explanation).unwrap();
+            let because: &[&str] = match depth {
+                "wire" => &[variable],
+                _ => &[],
+            };
+            assert_eq!(json["roles"][0]["depth"], depth);
+            assert_eq!(
+                json["roles"][0]["depth_because"],
+                serde_json::json!(because)
+            );
+        }
     }
 
     #[test]

@@ -13,14 +13,26 @@ use super::printer::Style;
 /// Logs to stderr what `RUST_LOG` asks for, or with `verbose` what the library does in detail.
 /// Without either nothing is logged and nothing is set up. Tells whether anything may be logged.
 pub(super) fn start(verbose: bool) -> bool {
-    let asked = std::env::var(EnvFilter::DEFAULT_ENV)
-        .ok()
-        .filter(|asked| !asked.is_empty());
-    let directives = match (asked, verbose) {
-        (Some(asked), _) => asked,
-        (None, true) => "wa_db=debug".to_owned(),
-        (None, false) => return false,
-    };
+    let asked = asked().or_else(|| verbose.then(|| DETAILED.to_owned()));
+    asked.map(subscribe).is_some()
+}
+
+/// The same for a command that goes on until it is told to end: without `RUST_LOG` or `verbose` it logs
+/// what an operator wants to know.
+pub(super) fn start_service(verbose: bool) {
+    let usual = if verbose { DETAILED } else { "wa_db=info" };
+    subscribe(asked().unwrap_or_else(|| usual.to_owned()));
+}
+
+/// What the library does in detail.
+const DETAILED: &str = "wa_db=debug";
+
+fn asked() -> Option<String> {
+    let asked = std::env::var(EnvFilter::DEFAULT_ENV).ok();
+    asked.filter(|asked| !asked.is_empty())
+}
+
+fn subscribe(directives: String) {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::WARN.into())
         .parse_lossy(directives)
@@ -31,7 +43,6 @@ pub(super) fn start(verbose: bool) -> bool {
         .with_filter(filter);
     // A subscriber that is already set stays: this process has one voice.
     let _ = tracing_subscriber::registry().with(layer).try_init();
-    true
 }
 
 /// Lets through of other crates only what is a warning or worse. What drivers log in detail may

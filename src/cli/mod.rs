@@ -15,6 +15,7 @@ mod progress;
 mod sanitize;
 mod scope;
 mod text;
+mod tunnel;
 mod waiting;
 mod wrap;
 
@@ -44,6 +45,7 @@ fn run(words: impl Iterator<Item = OsString>) -> Exit {
         }
         Command::Explain(args) => explain::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::Tunnel(args) => tunnel::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "wa-db", &mut script);

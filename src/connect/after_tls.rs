@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::code::{ErrorCode, Stage};
-use crate::endpoint::Engine;
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::tls::{TlsPolicy, verdict};
-use crate::wire::{alert_after_handshake, cause, dial};
+use crate::wire::{Dialer, alert_after_handshake, cause};
 
 /// Bound of the second look, beside the deadline of the connection it is part of.
 const LOOK: Duration = Duration::from_secs(2);
@@ -16,11 +16,11 @@ const LOOK: Duration = Duration::from_secs(2);
 /// Replaces the failure of a handshake or a login by what the server says of our certificate, if
 /// that is behind it.
 pub(crate) async fn explain(
-    engine: Engine,
+    dialer: &Dialer,
     failure: Failure,
+    endpoint: &Endpoint,
     address: SocketAddr,
     policy: &TlsPolicy,
-    name: &str,
 ) -> Failure {
     let alert = cause::openssl(&failure)
         .and_then(|stack| verdict::of_alert(stack, policy.has_identity(), true));
@@ -39,10 +39,7 @@ pub(crate) async fn explain(
     if !unclear {
         return failure;
     }
-    let look = async {
-        let (_, stream) = dial::dial(&[address]).await.ok()?;
-        alert_after_handshake(engine, stream, policy, name).await
-    };
+    let look = alert_after_handshake(dialer, endpoint, policy, address);
     match tokio::time::timeout(LOOK, look).await {
         Ok(Some(alert)) => alert.caused_by(failure),
         _ => failure,

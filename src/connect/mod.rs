@@ -3,7 +3,7 @@
 //! Everything from name resolution to a session that is ready happens under one deadline
 //! (`WA_DB_CONNECT_TIMEOUT`), and every attempt is kept in the error.
 
-mod after_tls;
+pub(crate) mod after_tls;
 mod described;
 mod error;
 #[cfg(feature = "cli")]
@@ -12,18 +12,23 @@ mod facts;
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
-mod progress;
 mod sequence;
 #[cfg(feature = "cli")]
 pub(crate) mod staged;
 mod target;
+#[cfg(feature = "cli")]
+pub(crate) mod trust;
 
 pub use self::error::{Attempt, ConnectError};
 #[cfg(feature = "mysql")]
 pub use self::mysql::{MySqlConnection, MySqlConnector};
+#[cfg(feature = "cli")]
+pub(crate) use self::postgres::{Demands, LoginJudge, Refused, server_end_point};
 #[cfg(feature = "postgres")]
 pub use self::postgres::{PostgresConnection, PostgresConnector, SessionMonitor, SessionState};
-pub use self::progress::StageTimes;
+#[cfg(feature = "cli")]
+pub(crate) use self::sequence::{Turn, first_of};
+pub use crate::wire::StageTimes;
 
 #[cfg(all(test, feature = "mysql", feature = "postgres"))]
 mod tests {

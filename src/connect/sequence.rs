@@ -1,41 +1,23 @@
 //! The list of servers, tried in order under one deadline.
 
 use std::future::Future;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::{Instant, timeout_at};
 
 use super::error::{Attempt, ConnectError};
-use super::progress::Progress;
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::{Endpoint, Engine};
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::wire::Progress;
 
-/// What one attempt leaves behind for whoever has to report on it.
+/// What one server of the list is given for its attempt.
 #[derive(Clone)]
-pub(super) struct Trail {
-    pub(super) progress: Progress,
-    address: Arc<Mutex<Option<SocketAddr>>>,
-}
-
-impl Trail {
-    fn new() -> Self {
-        Self {
-            progress: Progress::start(Stage::Resolve),
-            address: Arc::default(),
-        }
-    }
-
-    /// Notes the address that is being talked to.
-    pub(super) fn at(&self, address: SocketAddr) {
-        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
-    }
-
-    fn address(&self) -> Option<SocketAddr> {
-        *self.address.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+pub(crate) struct Turn {
+    /// How far it has come, for whoever has to report on it.
+    pub(crate) progress: Progress,
+    /// The end of its share of the time.
+    pub(crate) deadline: Instant,
 }
 
 /// Tries each server of the list until one gives a connection.
@@ -44,27 +26,28 @@ impl Trail {
 /// left, so that one that swallows packets cannot use up the time of those behind it. A refused
 /// login ends the list, as it does in libpq: the next server would refuse it too, and accounts
 /// are locked that way.
-pub(super) async fn first_of<T, F, A>(
+pub(crate) async fn first_of<T, F, A>(
     settings: &Settings,
     mut attempt: A,
 ) -> Result<T, ConnectError>
 where
-    A: FnMut(Endpoint, Trail) -> F,
+    A: FnMut(Endpoint, Turn) -> F,
     F: Future<Output = Result<T, Failure>>,
 {
     let deadline = Instant::now() + settings.connect_timeout();
     let mut failed: Option<ConnectError> = None;
     let endpoints = settings.endpoints();
     for (index, endpoint) in endpoints.iter().enumerate() {
-        let trail = Trail::new();
+        let progress = Progress::start(Stage::Resolve);
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(endpoints.len() - index).unwrap_or(u32::MAX);
-        let outcome = timeout_at(
-            Instant::now() + share,
-            attempt(endpoint.clone(), trail.clone()),
-        )
-        .await
-        .unwrap_or_else(|_| Err(timed_out(trail.progress.stage(), settings)));
+        let turn = Turn {
+            progress: progress.clone(),
+            deadline: Instant::now() + share,
+        };
+        let outcome = timeout_at(turn.deadline, attempt(endpoint.clone(), turn))
+            .await
+            .unwrap_or_else(|_| Err(timed_out(progress.stage(), settings)));
         let failure = match outcome {
             Ok(connection) => return Ok(connection),
             Err(failure) => failure,
@@ -72,7 +55,7 @@ where
         let ends_list = failure.is_refused_login();
         let error = ConnectError::of(Attempt {
             endpoint: Some(endpoint.clone()),
-            address: trail.address(),
+            address: progress.address(),
             failure,
         });
         failed = Some(match failed {

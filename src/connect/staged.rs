@@ -3,28 +3,19 @@
 //! The stages before the login are our own dialer's. PostgreSQL logs in on the very stream that
 //! was examined; `mysql_async` takes no stream, so it makes a connection of its own.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::ssl::SslRef;
-use tokio::net::TcpStream;
-use tokio_openssl::SslStream;
-
-use super::after_tls;
 use super::facts::SessionFacts;
 use super::mysql::{MySqlConnector, session as mysql_session};
 use super::postgres::{self, PostgresConnector, session as postgres_session};
-use super::progress::Progress;
 pub(crate) use super::target::judge;
 use crate::code::Stage;
 use crate::endpoint::{Endpoint, Engine};
 use crate::failure::Failure;
 use crate::settings::{Settings, TargetSession};
 use crate::tls::TlsPolicy;
-use crate::wire::dial;
+use crate::wire::{Dialer, Progress, Secured, dial};
 
 /// What a MySQL server may send in one packet to a session that asks a handful of small questions.
 const PACKET_LIMIT: usize = 1024 * 1024;
@@ -34,10 +25,7 @@ pub(crate) enum Staged {
     /// A Unix socket: nothing to secure.
     Socket(PathBuf),
     /// TLS is set up and the server is trusted as far as the policy asks.
-    Tls {
-        address: SocketAddr,
-        stream: Box<SslStream<TcpStream>>,
-    },
+    Tls(Box<Secured>),
 }
 
 /// Makes connections to the server that was examined, by the policy it was examined with.
@@ -118,6 +106,7 @@ pub(crate) async fn touch_socket(
 
 /// Logs in.
 pub(crate) async fn login(
+    dialer: &Dialer,
     settings: &Settings,
     endpoint: &Endpoint,
     policy: &TlsPolicy,
@@ -131,17 +120,16 @@ pub(crate) async fn login(
             let session = postgres::login_locally(&socket, login, &progress).await?;
             Ok(Session::Postgres(Box::new(session)))
         }
-        (Connector::Postgres(_), Staged::Tls { address, stream }) => {
+        (Connector::Postgres(_), Staged::Tls(secured)) => {
             let progress = Progress::start(Stage::Authenticate);
-            let binding = server_end_point(stream.ssl());
-            let login = postgres::Login::over_tls(settings, policy);
-            match postgres::login(postgres::Bound::new(*stream, binding), login, &progress).await {
-                Ok(session) => Ok(Session::Postgres(Box::new(session))),
-                Err(failure) => {
-                    let name = policy.name_for(endpoint.host());
-                    Err(after_tls::explain(Engine::Postgres, failure, address, policy, &name).await)
-                }
-            }
+            let server = postgres::Server {
+                dialer,
+                settings,
+                endpoint,
+                policy,
+            };
+            let session = postgres::login_secured(*secured, server, &progress).await?;
+            Ok(Session::Postgres(Box::new(session)))
         }
         (Connector::MySql(connector), staged) => {
             // Whatever was examined is closed before the driver dials.
@@ -165,23 +153,4 @@ fn not_before_login(failure: &Failure) -> Failure {
         return failure.at(Stage::Authenticate);
     }
     failure.clone()
-}
-
-/// The channel binding `tls-server-end-point` of RFC 5929: a hash of the server's certificate by
-/// the hash of its signature, with SHA-256 in the place of MD5 and SHA-1.
-fn server_end_point(ssl: &SslRef) -> Option<Vec<u8>> {
-    let certificate = ssl.peer_certificate()?;
-    let algorithms = certificate
-        .signature_algorithm()
-        .object()
-        .nid()
-        .signature_algorithms()?;
-    let digest = match algorithms.digest {
-        Nid::MD5 | Nid::SHA1 => MessageDigest::sha256(),
-        nid => MessageDigest::from_nid(nid)?,
-    };
-    certificate
-        .digest(digest)
-        .ok()
-        .map(|digest| digest.to_vec())
 }

@@ -10,7 +10,7 @@ use super::parse::duration::written;
 use super::shown_path::may_show;
 use super::variables as var;
 use super::{PasswordSource, Role, Settings, Verification};
-use crate::endpoint::Host;
+use crate::endpoint::{Engine, Host};
 
 /// One variable of the contract, with the value that counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -111,10 +111,25 @@ fn value(variable: &str, settings: &Settings, environment: &Environment) -> Opti
             .to_owned(),
         ),
         var::SSL_SERVER_NAME => tls.server_name.clone(),
+        var::SSL_CRL => tls.crl.as_deref().map(path),
+        var::SSL_CRL_STALE => Some(tls.crl_stale.to_string()),
+        var::SECURITY_LEVEL => tls.security_level.map(|level| level.to_string()),
+        var::SSL_PINS => tls.pins.as_ref().map(ToString::to_string),
+        var::SSL_PINS_REPORT_ONLY => tls.pins_report_only.as_ref().map(ToString::to_string),
+        var::SSL_REPORT_FILE => tls.reports.file.as_deref().map(path),
+        var::SSL_REPORT_URI => tls.reports.uri.as_ref().map(ToString::to_string),
+        var::SSL_NEGOTIATION => {
+            (settings.engine == Engine::Postgres).then(|| tls.negotiation.to_string())
+        }
         var::CONNECTION_OPTION => hidden(environment.get(variable).is_some()),
         var::CHANNEL_BINDING => Some(settings.channel_binding.to_string()),
         var::TARGET => Some(settings.target.to_string()),
         var::ALLOWED_NETWORKS => settings.allowed_networks.as_ref().map(ToString::to_string),
+        var::TUNNEL_ALLOWED_CLIENTS => {
+            let clients = settings.tunnel.allowed_clients.as_ref();
+            clients.map(ToString::to_string)
+        }
+        var::WEB_SECURITY_LEVEL => Some(settings.tunnel.security_level.to_string()),
         var::CONNECT_TIMEOUT => Some(written(settings.connect_timeout)),
         var::READ_TIMEOUT => Some(written(settings.read_timeout)),
         var::CONNECTION_IDLE_TIMEOUT => settings.idle_timeout.map(written),
@@ -139,6 +154,13 @@ fn note(variable: &str, settings: &Settings, environment: &Environment) -> Optio
         }
         var::SSL_CA if settings.tls.ca.is_none() => "the system's certificate store",
         var::SSL_SERVER_NAME if settings.tls.server_name.is_none() => "the host's own name",
+        var::SECURITY_LEVEL if settings.tls.security_level.is_none() => {
+            "TLS 1.2 and up, with OpenSSL's suites"
+        }
+        var::SSL_NEGOTIATION if settings.engine == Engine::MySql => "PostgreSQL only",
+        var::TUNNEL_ALLOWED_CLIENTS if settings.tunnel.allowed_clients.is_none() => {
+            "a tunnel listens on loopback and Unix sockets only"
+        }
         var::PORT if port_from_host(settings, environment) => "as the host list says",
         var::NAME if settings.database.is_none() => "no database is opened",
         var::NAME if set && !settings.database_prefix.is_empty() => {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::options::TlsSettings;
+use super::tls::TlsSettings;
 use super::variables;
 use crate::code::{ErrorCode, Stage};
 use crate::failure::Failure;

@@ -10,9 +10,13 @@ mod migrate;
 mod network;
 mod options;
 mod parse;
+mod pins;
 mod raw;
+mod reports;
 mod shown_path;
 mod small_file;
+mod tls;
+mod tunnel;
 mod variables;
 
 use std::time::Duration;
@@ -23,11 +27,16 @@ pub use self::fault::{Fault, SettingsError, Warning};
 pub use self::migrate::{Migration, migrate};
 pub use self::network::AllowedNetworks;
 pub use self::options::{
-    ChannelBinding, IdentityFiles, PasswordSource, PoolSettings, Recycle, Role, TargetSession,
-    TlsSettings, Verification,
+    ChannelBinding, PasswordSource, PoolSettings, Recycle, Role, TargetSession,
 };
+pub use self::pins::{Pin, PinSet};
+pub use self::reports::{ReportTargets, ReportUri};
 pub(crate) use self::shown_path::{may_show, shown_path};
 pub(crate) use self::small_file::{Content, read_regular};
+pub use self::tls::{
+    CrlStale, Depth, IdentityFiles, Negotiation, SecurityLevel, TlsSettings, Verification,
+};
+pub use self::tunnel::TunnelSettings;
 use crate::endpoint::{Endpoint, Engine};
 
 /// What one role's environment says, parsed and free of contradictions.
@@ -48,6 +57,7 @@ pub struct Settings {
     read_timeout: Duration,
     idle_timeout: Option<Duration>,
     pool: PoolSettings,
+    tunnel: TunnelSettings,
     warnings: Vec<Warning>,
     effective: Vec<Effective>,
 }
@@ -81,8 +91,9 @@ impl Settings {
     ///
     /// # Defaults
     /// Port 3306 or 5432; database none (`MySQL`) or `postgres` (`PostgreSQL`, without the prefix);
-    /// system certificate store; verification of chain and name; channel binding preferred; any
-    /// target; any network; connect timeout 10 s, read timeout 5 s, no idle timeout; pool of at
+    /// system certificate store; verification of chain and name; no revocation list, no pins, no
+    /// reports; TLS 1.2 and up with OpenSSL's suites; channel binding preferred; any target; any
+    /// network; tunnel listeners at level `MODERN`; connect timeout 10 s, read timeout 5 s, no idle timeout; pool of at
     /// most 16 and at least 0 connections, 5 s of waiting, 30 min of lifetime, fast recycling.
     ///
     /// # Errors
@@ -220,6 +231,11 @@ impl Settings {
     /// What is said of the pool.
     pub fn pool(&self) -> &PoolSettings {
         &self.pool
+    }
+
+    /// What is said of the tunnel's listeners.
+    pub fn tunnel(&self) -> &TunnelSettings {
+        &self.tunnel
     }
 
     /// What should be changed though it is no fault.

@@ -1,4 +1,4 @@
-//! `WA_DB_ALLOWED_NETWORKS`: [`AllowedNetworks`].
+//! Networks from or to which connections may go: [`AllowedNetworks`].
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,31 +8,38 @@ use ipnet::{IpNet, Ipv4Net};
 use super::fault::{Fault, shown};
 use super::variables::ALLOWED_NETWORKS;
 
-/// The networks whose addresses may be dialled.
+/// The networks whose addresses may be dialled (`WA_DB_ALLOWED_NETWORKS`), or may come as clients
+/// (`WA_DB_TUNNEL_ALLOWED_CLIENTS`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedNetworks(Vec<IpNet>);
 
 impl AllowedNetworks {
-    /// Whether the address may be dialled. An IPv4-mapped IPv6 address counts as its IPv4 address.
+    /// Whether the address is in one of the networks. An IPv4-mapped IPv6 address counts as its IPv4 address.
     pub fn allows(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Parses a comma-separated list of networks. A bare address is a network of one.
+    /// Parses the comma-separated list of `WA_DB_ALLOWED_NETWORKS`. A bare address is a network of
+    /// one.
     ///
     /// # Errors
     /// Every item that is no network, or that has bits set beyond its prefix: such an item is
     /// either a typing mistake or means less than it seems to.
     pub fn parse(text: &str) -> Result<Self, Vec<Fault>> {
+        Self::parse_of(ALLOWED_NETWORKS, text)
+    }
+
+    /// The same for the list of another variable.
+    pub(super) fn parse_of(variable: &str, text: &str) -> Result<Self, Vec<Fault>> {
         let mut networks = Vec::new();
         let mut faults = Vec::new();
         for (index, item) in text.split(',').map(str::trim).enumerate() {
             match network(item) {
                 Ok(network) => networks.push(network),
                 Err((what, hint)) => faults.push(Fault::invalid(
-                    ALLOWED_NETWORKS,
-                    format!("{ALLOWED_NETWORKS}: item {} is {what}", index + 1),
+                    variable,
+                    format!("{variable}: item {} is {what}", index + 1),
                     hint,
                 )),
             }

@@ -120,57 +120,6 @@ impl fmt::Debug for PasswordSource {
     }
 }
 
-/// What `WA_DB_SSL_*` says.
-#[derive(Clone, Debug)]
-pub struct TlsSettings {
-    /// `WA_DB_SSL_CA`: the only trusted roots; `None`: the system store.
-    pub ca: Option<PathBuf>,
-    /// `WA_DB_SSL_CERT` and what belongs to it.
-    pub identity: Option<IdentityFiles>,
-    /// What must hold for the server's certificate.
-    pub verification: Verification,
-    /// `WA_DB_SSL_SERVER_NAME`: the name the certificate must carry instead of the host.
-    pub server_name: Option<String>,
-}
-
-/// The client's certificate and key.
-#[derive(Clone)]
-pub struct IdentityFiles {
-    /// `WA_DB_SSL_CERT`.
-    pub cert: PathBuf,
-    /// `WA_DB_SSL_KEY`.
-    pub key: PathBuf,
-    /// `WA_DB_SSL_KEY_PASSWORD_FILE`.
-    pub key_password_file: Option<PathBuf>,
-}
-
-// Nor is a key, or its password, in place of a path.
-impl fmt::Debug for IdentityFiles {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let password = self.key_password_file.as_deref();
-        f.debug_struct("IdentityFiles")
-            .field("cert", &shown_path(variables::SSL_CERT, &self.cert))
-            .field("key", &shown_path(variables::SSL_KEY, &self.key))
-            .field(
-                "key_password_file",
-                &password.map(|file| shown_path(variables::SSL_KEY_PASSWORD_FILE, file)),
-            )
-            .finish()
-    }
-}
-
-/// What must hold for the server's certificate. Anything but `Full` was asked for by the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verification {
-    /// Chain and name.
-    Full,
-    /// The chain but not the name: `sslmode=verify-ca` of the legacy string, coreapp only.
-    ChainOnly,
-    /// Nothing: `WA_DB_SSL_VERIFY=off` (webapp), or `sslmode=require` of the legacy string (coreapp).
-    Off,
-}
-
 /// `WA_DB_CHANNEL_BINDING`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]

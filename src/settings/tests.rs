@@ -17,6 +17,11 @@ const BASE: [(&str, &str); 3] = [
     ("WA_DB_USERNAME", "app"),
 ];
 
+/// Two pins, and another one.
+const PINS: &str = "sha256/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM=;\
+                    sha256/E9CZ9INDbd+2eRQozYqqbQ2yXLVKB9+xcprMF+44U1g=";
+const OTHER_PIN: &str = "sha256/LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
+
 fn environment(more: &[(&str, &str)]) -> Environment {
     Environment::from_pairs(BASE.iter().chain(more).copied())
 }
@@ -65,7 +70,16 @@ fn the_least_environment_gets_every_default() {
     assert_eq!(settings.tls().ca, None);
     assert!(settings.tls().identity.is_none());
     assert_eq!(settings.tls().verification, Verification::Full);
-    assert_eq!(settings.tls().server_name, None);
+    let tls = settings.tls();
+    assert_eq!(tls.server_name, None);
+    assert_eq!((&tls.crl, tls.crl_stale), (&None, CrlStale::Refuse));
+    assert_eq!(tls.security_level, None);
+    assert_eq!((&tls.pins, &tls.pins_report_only), (&None, &None));
+    assert!(tls.reports.is_empty());
+    assert_eq!(tls.negotiation, Negotiation::Postgres);
+    assert_eq!(tls.depth(), Depth::Direct);
+    assert_eq!(settings.tunnel().security_level, SecurityLevel::Modern);
+    assert_eq!(settings.tunnel().allowed_clients, None);
     assert_eq!(settings.channel_binding(), ChannelBinding::Prefer);
     assert_eq!(settings.target(), TargetSession::Any);
     assert!(settings.allowed_networks().is_none());
@@ -98,9 +112,19 @@ fn every_variable_reaches_its_getter() {
         ("WA_DB_SSL_KEY_PASSWORD_FILE", "/key.password"),
         ("WA_DB_SSL_VERIFY", "on"),
         ("WA_DB_SSL_SERVER_NAME", "db.lab."),
+        ("WA_DB_SSL_CRL", "/crls"),
+        ("WA_DB_SSL_CRL_STALE", "warn"),
+        ("WA_DB_SECURITY_LEVEL", "intermediate"),
+        ("WA_DB_SSL_PINS", PINS),
+        ("WA_DB_SSL_PINS_REPORT_ONLY", OTHER_PIN),
+        ("WA_DB_SSL_REPORT_FILE", "/reports.jsonl"),
+        ("WA_DB_SSL_REPORT_URI", "https://reports.example/"),
+        ("WA_DB_SSL_NEGOTIATION", "direct"),
         ("WA_DB_CHANNEL_BINDING", "require"),
         ("WA_DB_TARGET", "read-write"),
         ("WA_DB_ALLOWED_NETWORKS", "10.0.0.0/8"),
+        ("WA_DB_TUNNEL_ALLOWED_CLIENTS", "192.0.2.0/24"),
+        ("WA_WEB_SECURITY_LEVEL", "OLD"),
         ("WA_DB_CONNECT_TIMEOUT", "250ms"),
         ("WA_DB_READ_TIMEOUT", "7"),
         ("WA_DB_CONNECTION_IDLE_TIMEOUT", "180000"),
@@ -134,6 +158,21 @@ fn every_variable_reaches_its_getter() {
         Some(Path::new("/key.password"))
     );
     assert_eq!(tls.server_name.as_deref(), Some("db.lab"));
+    assert_eq!(tls.crl.as_deref(), Some(Path::new("/crls")));
+    assert_eq!(tls.crl_stale, CrlStale::Warn);
+    assert_eq!(tls.security_level, Some(SecurityLevel::Intermediate));
+    let pins = |set: &Option<PinSet>| set.as_ref().unwrap().to_string();
+    assert_eq!(pins(&tls.pins), PINS);
+    assert_eq!(pins(&tls.pins_report_only), OTHER_PIN);
+    let reports = tls.reports.file.as_deref();
+    assert_eq!(reports, Some(Path::new("/reports.jsonl")));
+    let uri = tls.reports.uri.as_ref().unwrap();
+    assert_eq!(uri.to_string(), "https://reports.example/");
+    assert_eq!(tls.negotiation, Negotiation::Direct);
+    let tunnel = settings.tunnel();
+    assert_eq!(tunnel.security_level, SecurityLevel::Old);
+    let clients = tunnel.allowed_clients.as_ref().unwrap();
+    assert!(clients.allows([192, 0, 2, 1].into()) && !clients.allows([10, 1, 1, 1].into()));
     assert_eq!(settings.channel_binding(), ChannelBinding::Require);
     assert_eq!(settings.target(), TargetSession::ReadWrite);
     assert!(
@@ -195,8 +234,18 @@ fn every_fault_is_told_at_once_in_the_order_of_the_contract() {
             ("WA_DB_READ_TIMEOUT", "0"),
             ("WA_DB_CONNECT_TIMEOUT", "0s"),
             ("WA_DB_ALLOWED_NETWORKS", "10.0.0.1/8"),
+            ("WA_WEB_SECURITY_LEVEL", "TLS1.3"),
+            ("WA_DB_TUNNEL_ALLOWED_CLIENTS", "everyone"),
             ("WA_DB_TARGET", "primary"),
             ("WA_DB_CHANNEL_BINDING", "off"),
+            ("WA_DB_SSL_NEGOTIATION", "starttls"),
+            ("WA_DB_SSL_REPORT_URI", "http://reports.example"),
+            ("WA_DB_SSL_REPORT_FILE", " "),
+            ("WA_DB_SSL_PINS_REPORT_ONLY", "sha256/x"),
+            ("WA_DB_SSL_PINS", "md5/x"),
+            ("WA_DB_SECURITY_LEVEL", "STRONG"),
+            ("WA_DB_SSL_CRL_STALE", "ignore"),
+            ("WA_DB_SSL_CRL", "/crl\r"),
             ("WA_DB_SSL_SERVER_NAME", "."),
             ("WA_DB_SSL_VERIFY", "maybe"),
             ("WA_DB_SSL_CERT", "/cert.pem"),
@@ -226,9 +275,19 @@ fn every_fault_is_told_at_once_in_the_order_of_the_contract() {
             "WA_DB_SSL_KEY",
             "WA_DB_SSL_VERIFY",
             "WA_DB_SSL_SERVER_NAME",
+            "WA_DB_SSL_CRL",
+            "WA_DB_SSL_CRL_STALE",
+            "WA_DB_SECURITY_LEVEL",
+            "WA_DB_SSL_PINS",
+            "WA_DB_SSL_PINS_REPORT_ONLY",
+            "WA_DB_SSL_REPORT_FILE",
+            "WA_DB_SSL_REPORT_URI",
+            "WA_DB_SSL_NEGOTIATION",
             "WA_DB_CHANNEL_BINDING",
             "WA_DB_TARGET",
             "WA_DB_ALLOWED_NETWORKS",
+            "WA_DB_TUNNEL_ALLOWED_CLIENTS",
+            "WA_WEB_SECURITY_LEVEL",
             "WA_DB_CONNECT_TIMEOUT",
             "WA_DB_READ_TIMEOUT",
             "WA_DB_CONNECTION_IDLE_TIMEOUT",
@@ -285,6 +344,19 @@ fn variables_that_contradict_each_other_are_faults() {
             invalid,
         ),
         (
+            &[("WA_DB_SSL_NEGOTIATION", "direct")],
+            "WA_DB_SSL_NEGOTIATION",
+            invalid,
+        ),
+        (
+            &[
+                ("WA_DB_HOSTNAME", "other,db.example"),
+                ("WA_DB_SSL_REPORT_URI", "https://db.example/pins"),
+            ],
+            "WA_DB_SSL_REPORT_URI",
+            invalid,
+        ),
+        (
             &[("WA_DB_HOSTNAME", "a,b"), ("WA_DB_PORT", "1,2,3")],
             "WA_DB_PORT",
             invalid,
@@ -335,6 +407,40 @@ fn verification_is_turned_off_for_webapp_alone_and_never_without_a_word() {
             [("WA_DB_SSL_VERIFY".to_owned(), ErrorCode::VariableInvalid)]
         );
     }
+}
+
+#[test]
+fn each_variable_that_the_drivers_cannot_obey_asks_for_wire_depth_by_name() {
+    for (variable, value) in [
+        ("WA_DB_SSL_CRL", "/crl.pem"),
+        ("WA_DB_SECURITY_LEVEL", "OLD"),
+        ("WA_DB_SSL_PINS", OTHER_PIN),
+        ("WA_DB_SSL_PINS_REPORT_ONLY", OTHER_PIN),
+        ("WA_DB_SSL_REPORT_FILE", "/reports.jsonl"),
+        ("WA_DB_SSL_REPORT_URI", "http://127.0.0.1:9/"),
+        ("WA_DB_SSL_NEGOTIATION", "direct"),
+    ] {
+        let settings = webapp(&[("WA_DB_ENGINE", "pgsql"), (variable, value)]);
+        assert_eq!(settings.tls().depth(), Depth::Wire(vec![variable]));
+    }
+    for (variable, value) in [
+        ("WA_DB_SSL_CA", "/ca.pem"),
+        ("WA_DB_SSL_VERIFY", "off"),
+        ("WA_DB_SSL_CRL_STALE", "warn"),
+        ("WA_DB_SSL_NEGOTIATION", "postgres"),
+        ("WA_WEB_SECURITY_LEVEL", "OLD"),
+        ("WA_DB_TUNNEL_ALLOWED_CLIENTS", "10.0.0.0/8"),
+    ] {
+        assert_eq!(webapp(&[(variable, value)]).tls().depth(), Depth::Direct);
+    }
+}
+
+#[test]
+fn lists_that_are_not_enforced_are_warned_of() {
+    let crl = ("WA_DB_SSL_CRL", "/crl.pem");
+    let settings = webapp(&[crl, ("WA_DB_SSL_VERIFY", "off")]);
+    assert!(warnings(&settings).contains("a revoked certificate is accepted"));
+    assert!(webapp(&[crl]).warnings().is_empty());
 }
 
 #[test]
@@ -410,6 +516,7 @@ fn what_has_no_effect_is_warned_of_by_name() {
             "webapp ignores it",
         ),
         ("WA_DB_PASSWORD", "x\r", "carriage return"),
+        ("WA_DB_SSL_CRL_STALE", "warn", "WA_DB_SSL_CRL is not set"),
     ] {
         let settings = webapp(&[(variable, value)]);
         assert_eq!(settings.warnings().len(), 1, "{variable}");

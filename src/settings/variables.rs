@@ -16,10 +16,20 @@ pub(super) const SSL_KEY: &str = "WA_DB_SSL_KEY";
 pub(super) const SSL_KEY_PASSWORD_FILE: &str = "WA_DB_SSL_KEY_PASSWORD_FILE";
 pub(super) const SSL_VERIFY: &str = "WA_DB_SSL_VERIFY";
 pub(super) const SSL_SERVER_NAME: &str = "WA_DB_SSL_SERVER_NAME";
+pub(super) const SSL_CRL: &str = "WA_DB_SSL_CRL";
+pub(super) const SSL_CRL_STALE: &str = "WA_DB_SSL_CRL_STALE";
+pub(super) const SECURITY_LEVEL: &str = "WA_DB_SECURITY_LEVEL";
+pub(super) const SSL_PINS: &str = "WA_DB_SSL_PINS";
+pub(super) const SSL_PINS_REPORT_ONLY: &str = "WA_DB_SSL_PINS_REPORT_ONLY";
+pub(super) const SSL_REPORT_FILE: &str = "WA_DB_SSL_REPORT_FILE";
+pub(super) const SSL_REPORT_URI: &str = "WA_DB_SSL_REPORT_URI";
+pub(super) const SSL_NEGOTIATION: &str = "WA_DB_SSL_NEGOTIATION";
 pub(super) const CONNECTION_OPTION: &str = "WA_DB_CONNECTION_OPTION";
 pub(super) const CHANNEL_BINDING: &str = "WA_DB_CHANNEL_BINDING";
 pub(super) const TARGET: &str = "WA_DB_TARGET";
 pub(super) const ALLOWED_NETWORKS: &str = "WA_DB_ALLOWED_NETWORKS";
+pub(super) const TUNNEL_ALLOWED_CLIENTS: &str = "WA_DB_TUNNEL_ALLOWED_CLIENTS";
+pub(super) const WEB_SECURITY_LEVEL: &str = "WA_WEB_SECURITY_LEVEL";
 pub(super) const CONNECT_TIMEOUT: &str = "WA_DB_CONNECT_TIMEOUT";
 pub(super) const READ_TIMEOUT: &str = "WA_DB_READ_TIMEOUT";
 pub(super) const CONNECTION_IDLE_TIMEOUT: &str = "WA_DB_CONNECTION_IDLE_TIMEOUT";
@@ -31,11 +41,12 @@ pub(super) const POOL_RECYCLE: &str = "WA_DB_POOL_RECYCLE";
 pub(super) const PERSISTENT: &str = "WA_DB_PERSISTENT";
 pub(super) const ROLE: &str = "WA_DB_ROLE";
 
-/// What every name begins with.
+/// What every name begins with, but for [`WEB_SECURITY_LEVEL`], which other programs of the
+/// installation read too.
 pub(super) const PREFIX: &str = "WA_DB_";
 
 /// Every variable, in the order of the contract's table.
-pub(super) const ALL: [&str; 28] = [
+pub(super) const ALL: [&str; 38] = [
     ENGINE,
     HOSTNAME,
     PORT,
@@ -50,10 +61,20 @@ pub(super) const ALL: [&str; 28] = [
     SSL_KEY_PASSWORD_FILE,
     SSL_VERIFY,
     SSL_SERVER_NAME,
+    SSL_CRL,
+    SSL_CRL_STALE,
+    SECURITY_LEVEL,
+    SSL_PINS,
+    SSL_PINS_REPORT_ONLY,
+    SSL_REPORT_FILE,
+    SSL_REPORT_URI,
+    SSL_NEGOTIATION,
     CONNECTION_OPTION,
     CHANNEL_BINDING,
     TARGET,
     ALLOWED_NETWORKS,
+    TUNNEL_ALLOWED_CLIENTS,
+    WEB_SECURITY_LEVEL,
     CONNECT_TIMEOUT,
     READ_TIMEOUT,
     CONNECTION_IDLE_TIMEOUT,
@@ -67,7 +88,7 @@ pub(super) const ALL: [&str; 28] = [
 ];
 
 /// What others call the same, too far from our names to be taken for a slip of the pen.
-const OTHER_WORDS: [(&str, &str); 8] = [
+const OTHER_WORDS: [(&str, &str); 10] = [
     ("ADDRESS", HOSTNAME),
     ("SERVER", HOSTNAME),
     ("LOGIN", USERNAME),
@@ -76,15 +97,17 @@ const OTHER_WORDS: [(&str, &str); 8] = [
     ("DBNAME", NAME),
     ("SSL_ROOT_CERT", SSL_CA),
     ("SSLROOTCERT", SSL_CA),
+    ("SSL_CRLPATH", SSL_CRL),
+    ("TLS_VERSION", SECURITY_LEVEL),
 ];
 
 /// Names of a choice that there is none of: whether to use TLS.
 const MODES: [&str; 6] = ["SSL", "TLS", "SSL_MODE", "SSLMODE", "TLS_MODE", "USE_SSL"];
 
-/// Whether a name belongs to us: it begins with `WA_DB_` in any case.
+/// Whether a name belongs to us: it begins with `WA_DB_` in any case, or is the one that does not.
 pub(super) fn is_ours(name: &str) -> bool {
-    name.get(..PREFIX.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+    let start = name.get(..PREFIX.len());
+    name == WEB_SECURITY_LEVEL || start.is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
 }
 
 /// The place of a variable in the contract's table; names that are not in it come last.
@@ -181,6 +204,8 @@ mod tests {
                 "did you mean WA_DB_CONNECTION_OPTION?",
             ),
             ("WA_DB_DATABASE", "did you mean WA_DB_NAME?"),
+            ("WA_DB_SSL_PIN", "did you mean WA_DB_SSL_PINS?"),
+            ("WA_DB_TLS_VERSION", "did you mean WA_DB_SECURITY_LEVEL?"),
             ("WA_DB_SSL_MODE", "TLS is always on over TCP"),
             ("wa_db_ssl_ca", "write WA_DB_SSL_CA"),
             ("Wa_Db_Engine", "write WA_DB_ENGINE"),
@@ -210,6 +235,7 @@ mod tests {
     #[test]
     fn only_names_with_the_prefix_are_ours() {
         assert!(is_ours("WA_DB_X") && is_ours("wa_db_x") && is_ours("WA_DB_"));
+        assert!(is_ours("WA_WEB_SECURITY_LEVEL") && !is_ours("WA_WEB_OTHER"));
         assert!(!is_ours("WA_DB") && !is_ours("PATH") && !is_ours("WA_DÄ_X") && !is_ours(""));
     }
 }

@@ -16,14 +16,33 @@ use super::roots::Roots;
 use super::verdict;
 use crate::code::{ErrorCode, Stage};
 use crate::failure::Failure;
+use crate::settings::Depth;
 
 /// Password of the archive that carries the identity to the driver within this process. It guards
 /// nothing: archive and password live side by side in memory, as the key itself does.
 const ARCHIVE_PASSWORD: &str = "in-memory";
 
+/// Whether native-tls can say all that a policy asks. What it cannot say it would leave out without
+/// a word, so such a policy ends here unless our own dialer was taken before.
+fn can_say(policy: &TlsPolicy) -> Result<(), Failure> {
+    match policy.depth() {
+        Depth::Direct => Ok(()),
+        Depth::Wire(variables) => Err(Failure::new(
+            Stage::Settings,
+            ErrorCode::VariableInvalid,
+            format!(
+                "{} would have no effect: the driver's own TLS knows nothing of it",
+                variables.join(", ")
+            ),
+            "unset it: connections that obey it are not available yet",
+        )),
+    }
+}
+
 /// The connector for `postgres-native-tls`.
 #[cfg(feature = "postgres")]
 pub(crate) fn connector(policy: &TlsPolicy) -> Result<TlsConnector, Failure> {
+    can_say(policy)?;
     let mut builder = TlsConnector::builder();
     // native-tls has its own default; the floor is ours and does not move with it.
     builder.min_protocol_version(Some(Protocol::Tlsv12));
@@ -71,6 +90,7 @@ pub(crate) fn mysql_options(
 ) -> Result<mysql_async::SslOpts, Failure> {
     use mysql_async::{ClientIdentity, SslOpts};
 
+    can_say(policy)?;
     let name = one_host(name)?;
     let mut options = SslOpts::default().with_danger_tls_hostname_override(Some(name.to_owned()));
     if let Roots::Only(certificates) = policy.roots() {
@@ -134,4 +154,38 @@ fn unusable(error: &(dyn Error + 'static)) -> Failure {
         ),
         "keys below 2048 bits RSA and SHA-1 signatures are refused; issue new certificates",
     )
+}
+
+#[cfg(all(test, feature = "postgres", feature = "mysql"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{connector, mysql_options};
+    use crate::code::Stage;
+    use crate::settings::{Environment, Role, Settings};
+    use crate::tls::TlsPolicy;
+
+    #[test]
+    fn a_policy_that_native_tls_cannot_express_makes_no_connector_of_a_driver() {
+        for (level, refused) in [("", false), ("MODERN", true)] {
+            let environment = Environment::from_pairs([
+                ("WA_DB_ENGINE", "PGSQL"),
+                ("WA_DB_HOSTNAME", "db.lab"),
+                ("WA_DB_USERNAME", "app"),
+                ("WA_DB_SECURITY_LEVEL", level),
+            ]);
+            let settings = Settings::from_environment(Role::Webapp, &environment).unwrap();
+            let policy = TlsPolicy::load(settings.tls()).unwrap();
+            for made in [
+                connector(&policy).map(drop),
+                mysql_options(&policy, "db.lab").map(drop),
+            ] {
+                assert_eq!(made.is_err(), refused);
+                if let Err(failure) = made {
+                    assert_eq!(failure.stage(), Stage::Settings);
+                    assert!(failure.message().starts_with("WA_DB_SECURITY_LEVEL "));
+                }
+            }
+        }
+    }
 }

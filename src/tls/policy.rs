@@ -22,13 +22,14 @@ use super::verdict;
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::Host;
 use crate::failure::Failure;
-use crate::settings::{Fault, TlsSettings, Verification, Warning};
+use crate::settings::{Depth, Fault, TlsSettings, Verification, Warning};
 
 /// Trust and identity, loaded from the files that the settings name. Cheap to clone.
 #[derive(Clone)]
 pub struct TlsPolicy(Arc<Loaded>);
 
 struct Loaded {
+    depth: Depth,
     roots: Roots,
     identity: Option<Identity>,
     verification: Verification,
@@ -89,6 +90,7 @@ impl TlsPolicy {
             },
         };
         Ok(Self(Arc::new(Loaded {
+            depth: settings.depth(),
             expiries,
             roots,
             identity,
@@ -103,6 +105,11 @@ impl TlsPolicy {
     /// What must hold for the server's certificate.
     pub fn verification(&self) -> Verification {
         self.0.verification
+    }
+
+    /// Who is to perform the handshake, and which variables ask for that.
+    pub fn depth(&self) -> &Depth {
+        &self.0.depth
     }
 
     /// Whether only the roots of `WA_DB_SSL_CA` are trusted, not the system's store.

@@ -8,7 +8,7 @@ use openssl::x509::{X509, X509StoreContextRef, X509VerifyResult};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_openssl::SslStream;
 
-use super::cause;
+use super::{alpn, cause};
 use crate::code::{ErrorCode, Stage};
 use crate::failure::{Failure, hearsay};
 use crate::settings::Verification;
@@ -30,7 +30,16 @@ pub struct TlsFacts {
     pub would_fail: Option<ErrorCode>,
 }
 
-/// A handshake that failed, with the certificates it saw before.
+/// Whom to shake hands with.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer<'a> {
+    /// The name that the certificate must carry.
+    pub(crate) name: &'a str,
+    /// The protocol that the server must choose (ALPN, RFC 7301), where TLS is all that was said.
+    pub(crate) alpn: Option<&'static str>,
+}
+
+/// A handshake that failed, with the certificates it saw before; or what kept it from beginning.
 #[derive(Debug)]
 pub(crate) struct Rejected {
     pub(crate) failure: Failure,
@@ -39,6 +48,15 @@ pub(crate) struct Rejected {
         allow(dead_code, reason = "a check reports them")
     )]
     pub(crate) chain: Vec<CertificateFacts>,
+}
+
+impl From<Failure> for Rejected {
+    fn from(failure: Failure) -> Self {
+        Self {
+            failure,
+            chain: Vec::new(),
+        }
+    }
 }
 
 /// What OpenSSL's verification reported while the handshake ran.
@@ -58,16 +76,13 @@ struct Observed {
 pub(crate) async fn handshake<S>(
     stream: S,
     policy: &TlsPolicy,
-    name: &str,
+    peer: Peer<'_>,
 ) -> Result<(SslStream<S>, TlsFacts), Rejected>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let observed = Arc::new(Mutex::new(Observed::default()));
-    let mut stream = prepare(stream, policy, name, &observed).map_err(|failure| Rejected {
-        failure,
-        chain: Vec::new(),
-    })?;
+    let mut stream = prepare(stream, policy, peer, &observed)?;
     let outcome = Pin::new(&mut stream).connect().await;
     let Observed {
         passed_over,
@@ -77,6 +92,12 @@ where
     let served = chain_of(stream.ssl(), &chain);
     match outcome {
         Ok(()) => {
+            if let Err(failure) = alpn::chosen(stream.ssl(), peer) {
+                return Err(Rejected {
+                    failure,
+                    chain: served,
+                });
+            }
             let facts = TlsFacts {
                 protocol: stream.ssl().version_str().to_owned(),
                 cipher: stream
@@ -95,10 +116,11 @@ where
                 &error,
                 fatal,
                 policy,
-                name,
+                peer.name,
                 !served.is_empty(),
                 served.first(),
             );
+            let failure = alpn::explain(failure, peer, !served.is_empty());
             Err(Rejected {
                 failure: failure.caused_by(error),
                 chain: served,
@@ -110,10 +132,11 @@ where
 fn prepare<S: AsyncRead + AsyncWrite>(
     stream: S,
     policy: &TlsPolicy,
-    name: &str,
+    peer: Peer<'_>,
     observed: &Arc<Mutex<Observed>>,
 ) -> Result<SslStream<S>, Failure> {
-    let mut ssl = policy.handshake(name)?;
+    let mut ssl = policy.handshake(peer.name)?;
+    alpn::ask(&mut ssl, peer)?;
     let record = Arc::clone(observed);
     let verification = policy.verification();
     ssl.set_verify_callback(SslVerifyMode::PEER, move |passed, context| {

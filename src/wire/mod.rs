@@ -4,15 +4,21 @@
 //! Nothing that arrives before TLS is acted on: it is read exactly as far as the protocol's answer
 //! goes, bounded, and whatever follows it breaks the handshake.
 
+mod addresses;
+mod alpn;
 pub(crate) mod cause;
 pub(crate) mod dial;
+mod dialer;
 mod handshake;
 mod probe;
+mod progress;
 pub(crate) mod resolve;
 pub(crate) mod starttls;
 
-#[cfg(feature = "cli")]
+pub(crate) use self::dialer::{Dialer, Greeted, Secured};
 pub(crate) use self::handshake::Rejected;
 pub use self::handshake::TlsFacts;
-pub(crate) use self::handshake::handshake;
 pub(crate) use self::probe::alert_after_handshake;
+pub(crate) use self::progress::Progress;
+pub use self::progress::StageTimes;
+pub(crate) use self::starttls::mysql::SslRequest;

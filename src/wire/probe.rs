@@ -1,12 +1,15 @@
 //! A second look at a server that hung up after TLS.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
-use super::{cause, handshake, starttls};
-use crate::endpoint::Engine;
+use super::dialer::Dialer;
+use super::handshake::Rejected;
+use super::{cause, dial};
+use crate::code::{ErrorCode, Stage};
+use crate::endpoint::Endpoint;
 use crate::failure::Failure;
 use crate::tls::{TlsPolicy, verdict};
 
@@ -19,19 +22,26 @@ const ALERT_WAIT: Duration = Duration::from_secs(1);
 /// client has sent its login by then, the reset that follows may swallow the alert. This handshake
 /// sends nothing after it and so sees the alert.
 pub(crate) async fn alert_after_handshake(
-    engine: Engine,
-    mut stream: TcpStream,
+    dialer: &Dialer,
+    endpoint: &Endpoint,
     policy: &TlsPolicy,
-    name: &str,
+    address: SocketAddr,
 ) -> Option<Failure> {
-    starttls::request(engine, &mut stream).await.ok()?;
-    let mut stream = match handshake(stream, policy, name).await {
-        Ok((stream, _)) => stream,
-        Err(rejected) => return Some(rejected.failure),
+    let (_, stream) = dial::dial(&[address]).await.ok()?;
+    let secured = dialer.secure(endpoint, policy, address, stream).await;
+    let mut stream = match secured {
+        Ok(secured) => secured.stream,
+        Err(Rejected { failure, .. }) => return is_of_handshake(&failure).then_some(failure),
     };
     let Ok(Err(error)) = tokio::time::timeout(ALERT_WAIT, stream.read_u8()).await else {
         return None;
     };
     let stack = cause::openssl(&error)?;
     verdict::of_alert(stack, policy.has_identity(), true)
+}
+
+/// Whether it came so far; what was said before is no answer to the question.
+fn is_of_handshake(failure: &Failure) -> bool {
+    let before = [ErrorCode::TlsRefused, ErrorCode::ProtocolError];
+    failure.stage() == Stage::Tls && !before.contains(&failure.code())
 }

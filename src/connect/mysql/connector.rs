@@ -16,13 +16,12 @@ use super::session;
 use crate::code::Stage;
 use crate::connect::after_tls;
 use crate::connect::error::ConnectError;
-use crate::connect::progress::StageTimes;
-use crate::connect::sequence::{Trail, first_of};
+use crate::connect::sequence::first_of;
 use crate::endpoint::{Endpoint, Engine, Host};
 use crate::failure::Failure;
 use crate::settings::{Settings, TargetSession, Verification};
 use crate::tls::{CertificateExpiries, Reloading, TlsPolicy, native};
-use crate::wire::{dial, resolve};
+use crate::wire::{Dialer, Progress, StageTimes, dial, resolve};
 
 /// The longest packet that any server can be set to take or send. What a server takes in fact it
 /// says itself, in its error.
@@ -130,19 +129,19 @@ impl MySqlConnector {
             files.current::<ConnectError>(|policy| all_options(settings, *packet_limit, policy));
         let mut options = options.iter();
         let policy = &policy;
-        first_of(settings, |endpoint, trail| {
+        first_of(settings, |endpoint, turn| {
             // The list of options was made from the same list of servers.
             let options = options.next().cloned().unwrap_or_default();
             async move {
-                let mut conn = open(settings, &endpoint, options, &trail, policy).await?;
-                trail.progress.enter(Stage::Session);
+                let mut conn = open(settings, &endpoint, options, &turn.progress, policy).await?;
+                turn.progress.enter(Stage::Session);
                 if settings.target() != TargetSession::Any {
                     session::check_target(&mut conn, settings.target(), &endpoint).await?;
                 }
                 Ok(MySqlConnection {
                     conn,
                     endpoint,
-                    times: trail.progress.times(),
+                    times: turn.progress.times(),
                     expiries: policy.expiries(),
                 })
             }
@@ -155,7 +154,7 @@ async fn open(
     settings: &Settings,
     endpoint: &Endpoint,
     options: Opts,
-    trail: &Trail,
+    progress: &Progress,
     policy: &TlsPolicy,
 ) -> Result<Conn, Failure> {
     let password = settings.password().read()?;
@@ -165,13 +164,13 @@ async fn open(
             .map(|password| password.expose().to_owned()),
     );
     if let Host::Socket(_) = endpoint.host() {
-        trail.progress.enter(Stage::Connect);
+        progress.enter(Stage::Connect);
         return dial_and_login(with_password)
             .await
             .map_err(|error| failure::of_login(&error, Reached::Socket, settings.password()));
     }
     let addresses = resolve::resolve(endpoint, settings.allowed_networks()).await?;
-    trail.progress.enter(Stage::Connect);
+    progress.enter(Stage::Connect);
     let name = policy.name_for(endpoint.host());
     let attempt = |address: SocketAddr| {
         // The driver resolves for itself unless it is given the address.
@@ -192,7 +191,7 @@ async fn open(
     let goes_on = |failure: &Failure| !failure.is_refused_login();
     let attempts = match dial::race(&addresses, attempt, goes_on).await {
         Ok((address, conn)) => {
-            trail.at(address);
+            progress.at(address);
             return Ok(conn);
         }
         Err(attempts) => attempts,
@@ -209,8 +208,9 @@ async fn open(
     let Some((address, failure)) = furthest else {
         return Err(failure::no_address());
     };
-    trail.at(address);
-    Err(after_tls::explain(Engine::MySql, failure, address, policy, &name).await)
+    progress.at(address);
+    let dialer = Dialer::new(settings);
+    Err(after_tls::explain(&dialer, failure, endpoint, address, policy).await)
 }
 
 /// The driver's own connect. It panics where a server asks for a login method that was not compiled

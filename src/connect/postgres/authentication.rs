@@ -5,10 +5,10 @@ use crate::settings::ChannelBinding;
 
 /// What is demanded of the login.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Demands {
+pub(crate) struct Demands {
     /// Whether the server's certificate chain was verified, or the way to it is local.
-    pub(super) trusted: bool,
-    pub(super) channel_binding: ChannelBinding,
+    pub(crate) trusted: bool,
+    pub(crate) channel_binding: ChannelBinding,
 }
 
 /// What the driver answers with to bind the login to the channel.
@@ -16,7 +16,7 @@ const BOUND_MECHANISM: &[u8] = b"SCRAM-SHA-256-PLUS";
 
 /// The login as the server leads it and the driver follows.
 #[derive(Debug)]
-pub(super) struct Login {
+pub(crate) struct Login {
     demands: Demands,
     scram: Scram,
     /// Whether the driver chose the mechanism that is bound to the channel.
@@ -33,7 +33,7 @@ enum Scram {
 }
 
 impl Login {
-    pub(super) fn new(demands: Demands) -> Self {
+    pub(crate) fn new(demands: Demands) -> Self {
         Self {
             demands,
             scram: Scram::NotUsed,
@@ -43,7 +43,7 @@ impl Login {
     }
 
     /// Whether the server has accepted the login.
-    pub(super) fn is_accepted(&self) -> bool {
+    pub(crate) fn is_accepted(&self) -> bool {
         self.accepted
     }
 
@@ -60,13 +60,13 @@ impl Login {
 
     /// Notes what the driver chose, by the body of its `SASLInitialResponse`. What the server offers
     /// says nothing: the driver binds only where the certificate gives it something to bind to.
-    pub(super) fn chose(&mut self, body: &[u8]) {
+    pub(crate) fn chose(&mut self, body: &[u8]) {
         self.binds = body.split(|byte| *byte == 0).next() == Some(BOUND_MECHANISM);
         self.scram = Scram::Begun;
     }
 
     /// Judges one authentication request by its body.
-    pub(super) fn judge(&mut self, body: &[u8]) -> Result<(), Refused> {
+    pub(crate) fn judge(&mut self, body: &[u8]) -> Result<(), Refused> {
         let (kind, rest) = body
             .split_first_chunk::<4>()
             .ok_or(Refused::Flood("a broken authentication request"))?;

@@ -14,13 +14,12 @@ use super::session;
 use crate::code::Stage;
 use crate::connect::after_tls;
 use crate::connect::error::ConnectError;
-use crate::connect::progress::StageTimes;
-use crate::connect::sequence::{Trail, first_of};
+use crate::connect::sequence::{Turn, first_of};
 use crate::endpoint::{Endpoint, Engine, Host};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::tls::{CertificateExpiries, Reloading, TlsPolicy, native};
-use crate::wire::{dial, resolve, starttls};
+use crate::wire::{Dialer, Progress, StageTimes, starttls};
 
 /// Makes verified connections to the PostgreSQL servers that the settings name. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +27,7 @@ pub struct PostgresConnector(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
+    dialer: Dialer,
     files: Reloading<native_tls::TlsConnector>,
 }
 
@@ -88,6 +88,7 @@ impl PostgresConnector {
     fn of(settings: &Settings, files: Reloading<native_tls::TlsConnector>) -> Self {
         Self(Arc::new(Inner {
             settings: settings.clone(),
+            dialer: Dialer::new(settings),
             files,
         }))
     }
@@ -109,9 +110,8 @@ impl PostgresConnector {
         let settings = &self.0.settings;
         let (policy, tls) = self.0.files.current::<ConnectError>(native_connector);
         let (policy, tls) = (&policy, &tls);
-        first_of(settings, |endpoint, trail| async move {
-            let progress = trail.progress.clone();
-            let opened = self.open(&endpoint, &trail, policy, tls).await?;
+        first_of(settings, |endpoint, turn| async move {
+            let opened = self.open(&endpoint, &turn, policy, tls).await?;
             session::check_target(&opened, settings.target(), &endpoint).await?;
             opened.monitor.0.hand_over();
             Ok(PostgresConnection {
@@ -119,7 +119,7 @@ impl PostgresConnector {
                 task: opened.task,
                 monitor: opened.monitor,
                 endpoint,
-                times: progress.times(),
+                times: turn.progress.times(),
                 expiries: policy.expiries(),
             })
         })
@@ -129,33 +129,49 @@ impl PostgresConnector {
     async fn open(
         &self,
         endpoint: &Endpoint,
-        trail: &Trail,
+        turn: &Turn,
         policy: &TlsPolicy,
         tls: &native_tls::TlsConnector,
     ) -> Result<LoggedIn, Failure> {
-        let settings = &self.0.settings;
+        let Inner {
+            settings, dialer, ..
+        } = &*self.0;
+        let Turn { progress, deadline } = turn;
         if let Host::Socket(directory) = endpoint.host() {
-            trail.progress.enter(Stage::Connect);
+            progress.enter(Stage::Connect);
             let socket = session::socket_file(directory, endpoint.port());
-            return login_locally(&socket, Login::local(settings), &trail.progress).await;
+            return login_locally(&socket, Login::local(settings), progress).await;
         }
-        let addresses = resolve::resolve(endpoint, settings.allowed_networks()).await?;
-        trail.progress.enter(Stage::Connect);
-        let (address, mut stream) = dial::dial(&addresses).await?;
-        trail.at(address);
-        trail.progress.enter(Stage::Tls);
+        let attempt = async |address, stream| {
+            let opened = self.log_in(endpoint, progress, policy, tls, stream).await;
+            match opened {
+                Err(failure) => {
+                    Err(after_tls::explain(dialer, failure, endpoint, address, policy).await)?
+                }
+                Ok(ready) => Ok(ready),
+            }
+        };
+        dialer
+            .each(endpoint, *deadline, progress, attempt)
+            .await
+            .map_err(|rejected| rejected.failure)
+    }
+
+    async fn log_in(
+        &self,
+        endpoint: &Endpoint,
+        progress: &Progress,
+        policy: &TlsPolicy,
+        tls: &native_tls::TlsConnector,
+        mut stream: TcpStream,
+    ) -> Result<LoggedIn, Failure> {
+        progress.enter(Stage::Tls);
         let name = policy.name_for(endpoint.host());
         let connector = native::postgres_connector(tls, &name)?;
-        starttls::request(Engine::Postgres, &mut stream).await?;
-        let opened = match TlsConnect::<TcpStream>::connect(connector, stream).await {
-            Ok(stream) => login(stream, Login::over_tls(settings, policy), &trail.progress).await,
+        starttls::postgres::request(&mut stream).await?;
+        match TlsConnect::<TcpStream>::connect(connector, stream).await {
+            Ok(stream) => login(stream, Login::over_tls(&self.0.settings, policy), progress).await,
             Err(error) => Err(native::failure(&error, policy, &name).caused_by(error)),
-        };
-        match opened {
-            Err(failure) => {
-                Err(after_tls::explain(Engine::Postgres, failure, address, policy, &name).await)
-            }
-            ready => ready,
         }
     }
 }

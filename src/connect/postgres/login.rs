@@ -19,11 +19,10 @@ use super::failure;
 use super::guard::Guard;
 use super::monitor::SessionMonitor;
 use crate::code::Stage;
-use crate::connect::progress::Progress;
 use crate::failure::Failure;
 use crate::settings::{ChannelBinding, Settings, Verification};
 use crate::tls::TlsPolicy;
-use crate::wire::dial;
+use crate::wire::{Progress, dial};
 
 /// What a login needs to know besides its stream.
 pub(crate) struct Login<'a> {

@@ -10,9 +10,16 @@ mod login;
 mod messages;
 mod monitor;
 mod refused;
+mod secured;
 pub(crate) mod session;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::authentication::{Demands, Login as LoginJudge};
 pub use self::connector::{PostgresConnection, PostgresConnector};
 #[cfg(feature = "cli")]
-pub(crate) use self::login::{Bound, LoggedIn, Login, login, login_locally};
+pub(crate) use self::login::{LoggedIn, Login, login_locally};
 pub use self::monitor::{SessionMonitor, SessionState};
+#[cfg(feature = "cli")]
+pub(crate) use self::refused::Refused;
+#[cfg(feature = "cli")]
+pub(crate) use self::secured::{Server, login_secured, server_end_point};

@@ -13,7 +13,7 @@ pub(super) const SCRAM_MAX_ITERATIONS: u64 = 1_000_000;
 
 /// What the guard refuses to hand to the driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// A message that is too long, too many messages, or a broken header.
     Flood(&'static str),
     /// The server wants the password in clear or as MD5 though it is not verified.
@@ -48,7 +48,7 @@ impl fmt::Display for Refused {
 impl Error for Refused {}
 
 impl Refused {
-    pub(super) fn failure(&self) -> Failure {
+    pub(crate) fn failure(&self) -> Failure {
         let (code, message, hint): (_, String, &str) = match self {
             Self::Flood(_) => (
                 ErrorCode::ProtocolError,

@@ -9,10 +9,10 @@ use super::parse::{hosts, path, ports, word};
 use super::raw::Raw;
 use super::variables as var;
 use super::{
-    AllowedNetworks, ChannelBinding, PasswordSource, Role, Settings, TargetSession, effective,
-    legacy,
+    AllowedNetworks, ChannelBinding, PasswordSource, Role, SecurityLevel, Settings, TargetSession,
+    TlsSettings, TunnelSettings, effective, legacy,
 };
-use crate::endpoint::{Endpoint, Engine};
+use crate::endpoint::{Endpoint, Engine, Host};
 
 /// Puts the settings of one role together.
 pub(super) fn assemble(role: Role, given: &Environment) -> Result<Settings, SettingsError> {
@@ -31,7 +31,10 @@ pub(super) fn assemble(role: Role, given: &Environment) -> Result<Settings, Sett
     let username = username(&raw, given, &mut report);
     let password = password(&raw, &mut report);
     let (database, database_prefix) = database(&raw, engine, &mut report);
-    let tls = tls::tls(role, &raw, mode.as_ref(), &mut report);
+    let tls = tls::tls(role, &raw, engine, mode.as_ref(), &mut report);
+    if let Some(endpoints) = &endpoints {
+        report_to_itself(&tls, endpoints, &mut report);
+    }
     let channel_binding = channel_binding(&raw, engine, &mut report);
     let target = or(
         raw.target.as_deref(),
@@ -43,6 +46,7 @@ pub(super) fn assemble(role: Role, given: &Environment) -> Result<Settings, Sett
         .allowed_networks
         .as_deref()
         .and_then(|text| report.keep_all(AllowedNetworks::parse(text)));
+    let tunnel = tunnel(&environment, &raw, &mut report);
     let times = limits::times(&raw, &mut report);
     let pool = limits::pool(&raw, &mut report);
 
@@ -65,6 +69,7 @@ pub(super) fn assemble(role: Role, given: &Environment) -> Result<Settings, Sett
                 read_timeout: times.read,
                 idle_timeout: times.idle,
                 pool,
+                tunnel,
                 warnings,
                 effective: Vec::new(),
             };
@@ -222,4 +227,45 @@ fn channel_binding(raw: &Raw, engine: Option<Engine>, report: &mut Report) -> Ch
         ));
     }
     binding
+}
+
+/// A report about a server that goes to that server tells nobody but the attacker.
+fn report_to_itself(tls: &TlsSettings, endpoints: &[Endpoint], report: &mut Report) {
+    let Some(uri) = &tls.reports.uri else {
+        return;
+    };
+    let is_it = |endpoint: &Endpoint| {
+        let host = match endpoint.host() {
+            Host::Name(name) => name.clone(),
+            Host::Ip(ip) => ip.to_string(),
+            Host::Socket(_) => return false,
+        };
+        let names = [Some(host), tls.server_name.clone()];
+        let mut names = names.into_iter().flatten();
+        names.any(|name| uri.leads_to(&name, endpoint.port()))
+    };
+    if endpoints.iter().any(is_it) {
+        let name = var::SSL_REPORT_URI;
+        report.fault(Fault::invalid(
+            name,
+            format!("{name} leads to the database server that the reports would be about"),
+            "name another host: whoever poses as the server would get its reports",
+        ));
+    }
+}
+
+fn tunnel(environment: &Environment, raw: &Raw, report: &mut Report) -> TunnelSettings {
+    let level = |text: &str| word::security_level(var::WEB_SECURITY_LEVEL, text);
+    let clients = raw.tunnel_allowed_clients.as_deref();
+    TunnelSettings {
+        security_level: or(
+            environment.get(var::WEB_SECURITY_LEVEL),
+            level,
+            SecurityLevel::Modern,
+            report,
+        ),
+        allowed_clients: clients.and_then(|text| {
+            report.keep_all(AllowedNetworks::parse_of(var::TUNNEL_ALLOWED_CLIENTS, text))
+        }),
+    }
 }

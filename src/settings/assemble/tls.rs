@@ -1,16 +1,22 @@
 //! The `WA_DB_SSL_*` part of the settings. Whatever weakens verification passes through here.
 
+use super::or;
+use crate::endpoint::Engine;
 use crate::settings::fault::{Fault, Report};
 use crate::settings::legacy::{LegacyMode, Mode};
-use crate::settings::parse::{boolean, path, server_name};
+use crate::settings::parse::{boolean, path, server_name, word};
 use crate::settings::raw::Raw;
 use crate::settings::variables as var;
-use crate::settings::{IdentityFiles, Role, TlsSettings, Verification};
+use crate::settings::{
+    CrlStale, IdentityFiles, Negotiation, PinSet, ReportTargets, ReportUri, Role, TlsSettings,
+    Verification,
+};
 
 /// Puts `WA_DB_SSL_*` together. What is faulty is left out, and its fault told.
 pub(super) fn tls(
     role: Role,
     raw: &Raw,
+    engine: Option<Engine>,
     mode: Option<&LegacyMode>,
     report: &mut Report,
 ) -> TlsSettings {
@@ -22,16 +28,38 @@ pub(super) fn tls(
     let cert = file(var::SSL_CERT, &raw.ssl_cert);
     let key = file(var::SSL_KEY, &raw.ssl_key);
     let key_password_file = file(var::SSL_KEY_PASSWORD_FILE, &raw.ssl_key_password_file);
+    let crl = file(var::SSL_CRL, &raw.ssl_crl);
+    let report_file = file(var::SSL_REPORT_FILE, &raw.ssl_report_file);
+    let mut pins = |variable: &'static str, text: &Option<String>| {
+        text.as_deref()
+            .and_then(|text| report.keep_all(PinSet::parse(variable, text)))
+    };
+    let enforced = pins(var::SSL_PINS, &raw.ssl_pins);
+    let report_only = pins(var::SSL_PINS_REPORT_ONLY, &raw.ssl_pins_report_only);
     half_identity(raw, report);
     let server_name = raw
         .ssl_server_name
         .as_deref()
         .and_then(|text| report.keep(server_name::server_name(text)));
+    let verification = match role {
+        Role::Webapp => webapp(raw, report),
+        Role::Coreapp => coreapp(raw, mode, report),
+    };
+    let security_level = raw
+        .security_level
+        .as_deref()
+        .and_then(|text| report.keep(word::security_level(var::SECURITY_LEVEL, text)));
     TlsSettings {
-        verification: match role {
-            Role::Webapp => webapp(raw, report),
-            Role::Coreapp => coreapp(raw, mode, report),
+        crl_stale: crl_stale(raw, verification, report),
+        negotiation: negotiation(raw, engine, report),
+        reports: ReportTargets {
+            file: report_file,
+            uri: raw
+                .ssl_report_uri
+                .as_deref()
+                .and_then(|text| report.keep(ReportUri::parse(text))),
         },
+        verification,
         ca,
         identity: cert.zip(key).map(|(cert, key)| IdentityFiles {
             cert,
@@ -39,7 +67,46 @@ pub(super) fn tls(
             key_password_file,
         }),
         server_name,
+        crl,
+        security_level,
+        pins: enforced,
+        pins_report_only: report_only,
     }
+}
+
+/// `WA_DB_SSL_CRL_STALE`, and what makes it or the lists themselves useless.
+fn crl_stale(raw: &Raw, verification: Verification, report: &mut Report) -> CrlStale {
+    let (lists, stale) = (var::SSL_CRL, var::SSL_CRL_STALE);
+    match (&raw.ssl_crl, &raw.ssl_crl_stale) {
+        (None, Some(_)) => report.warn(
+            stale,
+            format!("{stale} has no effect, because {lists} is not set"),
+        ),
+        (Some(_), _) if verification == Verification::Off => report.warn(
+            lists,
+            format!(
+                "{lists} is reported and not enforced, because the server is not verified: a \
+                 revoked certificate is accepted"
+            ),
+        ),
+        _ => {}
+    }
+    let text = raw.ssl_crl_stale.as_deref();
+    or(text, word::crl_stale, CrlStale::default(), report)
+}
+
+fn negotiation(raw: &Raw, engine: Option<Engine>, report: &mut Report) -> Negotiation {
+    let text = raw.ssl_negotiation.as_deref();
+    let negotiation = or(text, word::negotiation, Negotiation::default(), report);
+    if negotiation == Negotiation::Direct && engine == Some(Engine::MySql) {
+        let name = var::SSL_NEGOTIATION;
+        report.fault(Fault::invalid(
+            name,
+            format!("{name} is direct, and MySQL's protocol begins without TLS"),
+            "unset it: TLS is required all the same",
+        ));
+    }
+    negotiation
 }
 
 /// A certificate without its key, or the reverse, is never what was meant.

@@ -38,7 +38,7 @@ enum Meaning {
     LowestTlsVersion,
     /// `LOCAL_INFILE` and the like: a server could ask for any file of the client.
     LocalFiles,
-    /// A revocation list.
+    /// Revocation lists, a file or a directory.
     Revocation,
     /// A word that a variable takes as it is; other words have no effect.
     Word(&'static str, &'static [&'static str]),

@@ -5,7 +5,8 @@ use super::Meaning::{
 };
 use crate::settings::variables as var;
 
-const CIPHERS: &str = "cipher suites are OpenSSL's choice; TLS 1.2 is the least";
+const CIPHERS: &str =
+    "suites are not listed one by one; WA_DB_SECURITY_LEVEL=INTERMEDIATE leaves the strong ones";
 const FLAG: &str = "the flag is not passed to the server";
 
 /// Name and meaning of each option.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::code::ErrorCode;
 use crate::settings::{
-    ChannelBinding, Settings, SettingsError, TargetSession, Verification, migrate,
+    ChannelBinding, SecurityLevel, Settings, SettingsError, TargetSession, Verification, migrate,
 };
 
 const ENGINES: [&str; 2] = ["MYSQL", "PGSQL"];
@@ -112,6 +112,38 @@ fn a_mode_is_honoured_as_the_string_asked_and_a_weaker_one_is_warned_of() {
 }
 
 #[test]
+fn revocation_lists_and_tls_1_3_alone_are_taken_over() {
+    for engine in ENGINES {
+        for option in [
+            "MYSQL_OPT_SSL_CRL=/crl",
+            "SSL_CRL=/crl",
+            "MYSQL_OPT_SSL_CRLPATH=/crl",
+            "sslcrl=/crl",
+            "sslcrldir=/crl",
+            "SSL_CRL=/crl;sslcrl=/crl",
+        ] {
+            let settings = read(engine, option, &[]).unwrap();
+            let crl = settings.tls().crl.as_deref();
+            assert_eq!(crl, Some(Path::new("/crl")), "{engine} {option}");
+            let warnings = warnings(&settings);
+            assert!(warnings.contains("set WA_DB_SSL_CRL=/crl"), "{warnings}");
+        }
+        for (option, level) in [
+            ("MYSQL_OPT_TLS_VERSION=TLSv1.3", Some(SecurityLevel::Modern)),
+            ("TLS_VERSION=TLSv1.2,TLSv1.3", None),
+            (
+                "ssl_min_protocol_version=TLSv1.3",
+                Some(SecurityLevel::Modern),
+            ),
+            ("ssl_min_protocol_version=TLSv1.2", None),
+        ] {
+            let settings = read(engine, option, &[]).unwrap();
+            assert_eq!(settings.tls().security_level, level, "{engine} {option}");
+        }
+    }
+}
+
+#[test]
 fn a_mode_that_could_end_in_plaintext_and_other_weakenings_are_faults() {
     for engine in ENGINES {
         for option in [
@@ -129,9 +161,8 @@ fn a_mode_that_could_end_in_plaintext_and_other_weakenings_are_faults() {
             "MYSQL_OPT_LOCAL_INFILE=1",
             "LOCAL_INFILE",
             "CLIENT_LOCAL_FILES=TRUE",
-            "MYSQL_OPT_SSL_CRL=/crl.pem",
-            "SSL_CRLPATH=/crls",
-            "sslcrl=/crl.pem",
+            "MYSQL_OPT_SSL_CRL=/crl.pem;SSL_CRLPATH=/crls",
+            "sslcrl=-----BEGIN X509 CRL-----\\nMIIB",
             "connect_timeout=soon",
             "UNIX_SOCKET=mysqld.sock",
             "SSL_CA=-----BEGIN PRIVATE KEY-----\\nMIGH",
@@ -156,7 +187,7 @@ fn a_mode_that_could_end_in_plaintext_and_other_weakenings_are_faults() {
             );
         }
     }
-    let error = read("MYSQL", "sslmode=disable;LOCAL_INFILE=1;sslcrl=/x", &[]).unwrap_err();
+    let error = read("MYSQL", "sslmode=disable;LOCAL_INFILE=1;requiressl=0", &[]).unwrap_err();
     assert_eq!(error.faults().len(), 3);
 }
 
@@ -172,7 +203,6 @@ fn what_has_no_effect_is_warned_of_by_name() {
             "MYSQL_OPT_TLS_VERSION=TLSv1.2,TLSv1.3",
             "MYSQL_OPT_TLS_VERSION has no effect",
         ),
-        ("TLS_VERSION=TLSv1.3", "1.2 is accepted"),
         (
             "MYSQL_OPT_WRITE_TIMEOUT=3",
             "MYSQL_OPT_WRITE_TIMEOUT has no effect",
@@ -395,7 +425,12 @@ proptest! {
         engine in 0..2_usize,
     ) {
         const CANARY: &str = "c4n4ry";
-        let taken = |name: &str| matches!(meaning(name.trim()), Some(Meaning::File(_)));
+        let taken = |name: &str| {
+            matches!(
+                meaning(name.trim()),
+                Some(Meaning::File(_) | Meaning::Revocation)
+            )
+        };
         let options: Vec<_> = names
             .iter()
             .filter(|name| !taken(name))

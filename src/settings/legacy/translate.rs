@@ -8,6 +8,9 @@ use crate::settings::fault::{Fault, Report};
 use crate::settings::shown_path::{PEM, oddity};
 use crate::settings::variables as var;
 
+/// The security level of TLS 1.3 alone.
+const MODERN: &str = "MODERN";
+
 /// What `sslmode` or `SSL_MODE` asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::settings) enum Mode {
@@ -100,10 +103,6 @@ impl Translation {
         let value = option.value.as_deref().filter(|value| !value.is_empty());
         match meaning {
             Meaning::LocalFiles => self.local_files(option),
-            Meaning::Revocation if option.value.as_deref() != Some("") => self.fault(
-                format!("{name} is set, and this version does not support revocation lists yet: revoked certificates would be accepted"),
-                "remove the option if that is acceptable",
-            ),
             Meaning::Already(what) => self.already(name, value, what),
             Meaning::NoEffect(why) => self.warn(format!("{name} has no effect: {why}")),
             Meaning::SetInstead(variable) => {
@@ -130,11 +129,8 @@ impl Translation {
                     var::SSL_CA
                 ));
             }
-            Meaning::File(variable) => match oddity(value) {
-                // The item is not set, since what is no path may be a secret.
-                Some((what, hint)) => self.fault(format!("{name} {what}"), hint),
-                None => self.set(variable, value, name),
-            },
+            Meaning::File(variable) => self.file(variable, value, name),
+            Meaning::Revocation => self.revocation(value, name),
             Meaning::Seconds(variable) => self.seconds(variable, value, name),
             Meaning::Socket if value.starts_with('/') && !value.contains(',') => {
                 self.set(var::HOSTNAME, value, name);
@@ -160,10 +156,31 @@ impl Translation {
                 }
             }
             Meaning::LocalFiles
-            | Meaning::Revocation
             | Meaning::Already(_)
             | Meaning::SetInstead(_)
             | Meaning::NoEffect(_) => {}
+        }
+    }
+
+    fn file(&mut self, variable: &'static str, value: &str, name: &str) {
+        match oddity(value) {
+            // The item is not set, since what is no path may be a secret.
+            Some((what, hint)) => self.fault(format!("{name} {what}"), hint),
+            None => self.set(variable, value, name),
+        }
+    }
+
+    /// File and directory may stand side by side in the string, and the variable takes one: to leave
+    /// the other out would accept what it revokes.
+    fn revocation(&mut self, value: &str, name: &str) {
+        let mut items = self.items.iter();
+        let other = items.find(|item| item.variable == var::SSL_CRL && item.value != value);
+        match other.map(|item| item.option.clone()) {
+            None => self.file(var::SSL_CRL, value, name),
+            Some(other) => self.fault(
+                format!("{other} and {name} both name revocation lists"),
+                "put the lists into one file or one hashed directory, and name only that",
+            ),
         }
     }
 
@@ -204,9 +221,7 @@ impl Translation {
                 format!("{name} names no version from TLS 1.2 on, and none below is spoken"),
                 "remove the option, and let the server speak TLS 1.2 or 1.3",
             ),
-            (false, true) => self.warn(format!(
-                "{name} has no effect: TLS 1.3 is used when the server speaks it, and 1.2 is accepted"
-            )),
+            (false, true) => self.set(var::SECURITY_LEVEL, MODERN, name),
             (true, _) => self.warn(format!(
                 "{name} has no effect: TLS 1.2 is the least, and the highest both sides know is used"
             )),
@@ -215,9 +230,7 @@ impl Translation {
 
     fn lowest_tls_version(&mut self, value: &str, name: &str) {
         match version(value) {
-            Some(3) => self.warn(format!(
-                "{name} has no effect: TLS 1.3 is used when the server speaks it, and 1.2 is accepted"
-            )),
+            Some(3) => self.set(var::SECURITY_LEVEL, MODERN, name),
             Some(_) => self.already(name, Some(value), "TLS 1.2 is the least"),
             None => self.fault(format!("{name} names no TLS version"), "remove the option"),
         }

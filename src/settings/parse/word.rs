@@ -1,8 +1,9 @@
-//! Values that are one word of a few: engine, role, target, channel binding, recycle.
+//! Values that are one word of a few: engine, role, security level and so on.
 
 use crate::endpoint::Engine;
 use crate::settings::fault::{Fault, shown};
 use crate::settings::options::{ChannelBinding, Recycle, Role, TargetSession};
+use crate::settings::tls::{CrlStale, Negotiation, SecurityLevel};
 use crate::settings::variables;
 
 /// `WA_DB_ENGINE`. `MariaDB` is engine `mysql`.
@@ -71,6 +72,43 @@ pub(in crate::settings) fn recycle(text: &str) -> Result<Recycle, Fault> {
     )
 }
 
+/// `WA_DB_SSL_CRL_STALE`.
+pub(in crate::settings) fn crl_stale(text: &str) -> Result<CrlStale, Fault> {
+    one_of(
+        variables::SSL_CRL_STALE,
+        text,
+        &[("refuse", CrlStale::Refuse), ("warn", CrlStale::Warn)],
+    )
+}
+
+/// `WA_DB_SECURITY_LEVEL` or `WA_WEB_SECURITY_LEVEL`.
+pub(in crate::settings) fn security_level(
+    variable: &str,
+    text: &str,
+) -> Result<SecurityLevel, Fault> {
+    one_of(
+        variable,
+        text,
+        &[
+            ("MODERN", SecurityLevel::Modern),
+            ("INTERMEDIATE", SecurityLevel::Intermediate),
+            ("OLD", SecurityLevel::Old),
+        ],
+    )
+}
+
+/// `WA_DB_SSL_NEGOTIATION`.
+pub(in crate::settings) fn negotiation(text: &str) -> Result<Negotiation, Fault> {
+    one_of(
+        variables::SSL_NEGOTIATION,
+        text,
+        &[
+            ("postgres", Negotiation::Postgres),
+            ("direct", Negotiation::Direct),
+        ],
+    )
+}
+
 fn one_of<T: Copy>(variable: &str, text: &str, words: &[(&str, T)]) -> Result<T, Fault> {
     let word = text.trim();
     if let Some((_, value)) = words
@@ -84,7 +122,15 @@ fn one_of<T: Copy>(variable: &str, text: &str, words: &[(&str, T)]) -> Result<T,
         .map(|(known, _)| *known)
         .collect::<Vec<_>>()
         .join(", ");
-    let near = variables::nearest(&word.to_ascii_lowercase(), words.iter().map(|(w, _)| *w));
+    let capitals = words
+        .iter()
+        .all(|(word, _)| word.to_ascii_uppercase() == *word);
+    let like = if capitals {
+        word.to_ascii_uppercase()
+    } else {
+        word.to_ascii_lowercase()
+    };
+    let near = variables::nearest(&like, words.iter().map(|(w, _)| *w));
     Err(Fault::invalid(
         variable,
         format!("{variable} is {}, which is none of {list}", shown(text)),
@@ -127,11 +173,22 @@ mod tests {
             engine("postgre").unwrap_err().hint,
             "did you mean WA_DB_ENGINE=postgres?"
         );
+        assert_eq!(
+            security_level("WA_DB_SECURITY_LEVEL", "modem")
+                .unwrap_err()
+                .hint,
+            "did you mean WA_DB_SECURITY_LEVEL=MODERN?"
+        );
         for fault in [
             role("admin").map(drop).unwrap_err(),
             target("primary").map(drop).unwrap_err(),
             channel_binding("disable").map(drop).unwrap_err(),
             recycle("").map(drop).unwrap_err(),
+            crl_stale("off").map(drop).unwrap_err(),
+            security_level("WA_WEB_SECURITY_LEVEL", "1")
+                .map(drop)
+                .unwrap_err(),
+            negotiation("mysql").map(drop).unwrap_err(),
         ] {
             assert!(
                 fault.message.starts_with(&fault.variable),
@@ -154,5 +211,13 @@ mod tests {
         assert_eq!(recycle("fast").unwrap(), Recycle::Fast);
         assert_eq!(recycle("verified").unwrap(), Recycle::Verified);
         assert_eq!(recycle("clean").unwrap(), Recycle::Clean);
+        assert_eq!(crl_stale("refuse").unwrap(), CrlStale::Refuse);
+        assert_eq!(crl_stale("Warn").unwrap(), CrlStale::Warn);
+        let level = |text| security_level("X", text).unwrap();
+        assert_eq!(level("modern"), SecurityLevel::Modern);
+        assert_eq!(level("Intermediate"), SecurityLevel::Intermediate);
+        assert_eq!(level("OLD"), SecurityLevel::Old);
+        assert_eq!(negotiation("postgres").unwrap(), Negotiation::Postgres);
+        assert_eq!(negotiation("DIRECT").unwrap(), Negotiation::Direct);
     }
 }

@@ -1,0 +1,87 @@
+//! `wa-db tunnel`: carries local clients' sessions until it is told to end.
+
+use super::args::TunnelArgs;
+use super::exit::{self, Exit};
+use super::logging;
+use super::printer;
+use super::scope;
+use crate::code::Stage;
+use crate::settings::{Role, Settings, SettingsError, role_of};
+use crate::tunnel::{self, Options, TlsFiles};
+
+/// Runs the tunnel that the flags ask for.
+pub(super) fn run(args: &TunnelArgs) -> Exit {
+    logging::start_service(args.verbose);
+    let environment = match scope::environment(&args.file) {
+        Ok(environment) => environment,
+        Err(error) => return refused(&error),
+    };
+    let role: Role = match (args.role, role_of(&environment)) {
+        (Some(role), _) => role.into(),
+        (None, Ok(Some(role))) => role,
+        (None, Ok(None)) => {
+            let message = "a tunnel is for one role: --role or WA_DB_ROLE must say which";
+            printer::to_stderr(|printer| {
+                printer.fault("", message, "give --role webapp or --role coreapp")
+            });
+            return Exit::Usage;
+        }
+        (None, Err(fault)) => return refused(&SettingsError::new(vec![fault])),
+    };
+    let settings = match Settings::from_environment(role, &environment) {
+        Ok(settings) => settings,
+        Err(error) => return refused(&error),
+    };
+    for warning in settings.warnings() {
+        tracing::warn!("{}", warning.message);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            exit::complain(&format!("cannot start the runtime: {error}"));
+            return Exit::Internal;
+        }
+    };
+    let ended = runtime.block_on(tunnel::run(&options(args), &settings));
+    // A name lookup that outlived its deadline must not hold the process up.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => Exit::Success,
+        Err(error) => refused(&error),
+    }
+}
+
+fn options(args: &TunnelArgs) -> Options {
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(cert), Some(key)) => Some(TlsFiles {
+            cert: cert.clone(),
+            key: key.clone(),
+            client_ca: args.tls_client_ca.clone(),
+        }),
+        _ => None,
+    };
+    Options {
+        listen: args.listen.clone(),
+        max_connections: args.max_connections,
+        max_connections_per_client: args.max_connections_per_client,
+        client_uids: args.client_uid.clone(),
+        admin: args.admin,
+        drain: args.drain,
+        inject: args.inject,
+        tls,
+    }
+}
+
+/// Prints why the tunnel does not start.
+fn refused(error: &SettingsError) -> Exit {
+    printer::to_stderr(|printer| {
+        for fault in error.faults() {
+            printer.fault("", &fault.message, &fault.hint)?;
+        }
+        Ok(())
+    });
+    Exit::Code(Stage::Settings.exit_code())
+}

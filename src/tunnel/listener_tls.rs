@@ -1,0 +1,279 @@
+//! What a listener shows to clients that may come from elsewhere: [`ListenerTls`].
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
+use openssl::ssl::{
+    AlpnError, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode,
+    SslVerifyMode, SslVersion, select_next_proto,
+};
+use openssl::x509::X509;
+use openssl::x509::store::X509StoreBuilder;
+
+use super::options::TlsFiles;
+use crate::code::ErrorCode;
+use crate::settings::{Fault, SecurityLevel, read_regular};
+
+const CERT: &str = "--tls-cert";
+const KEY: &str = "--tls-key";
+const CLIENT_CA: &str = "--tls-client-ca";
+/// Larger files are no certificates.
+const MAX_FILE: u64 = 1024 * 1024;
+/// The suites of TLS 1.2 that keep what was said secret though the key is lost later, and that cannot be
+/// tampered with.
+const FORWARD_SECRET: &str = "ECDHE+AESGCM:ECDHE+CHACHA20";
+/// What clients of PostgreSQL name that speak TLS from the first byte, in ALPN's form.
+const ALPN_POSTGRESQL: &[u8] = b"\x0apostgresql";
+
+/// The listener's side of TLS, read again when its files change.
+#[derive(Debug)]
+pub(super) struct ListenerTls {
+    files: TlsFiles,
+    level: SecurityLevel,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    current: Loaded,
+    seen: Fingerprint,
+}
+
+/// What is presented to clients, and until when.
+#[derive(Clone)]
+pub(super) struct Loaded {
+    pub(super) context: SslContext,
+    pub(super) ends: Option<SystemTime>,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded").finish_non_exhaustive()
+    }
+}
+
+/// Whether a look at the files found others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looked {
+    Unchanged,
+    Loaded,
+    /// They changed and cannot be used: the previous ones stay.
+    Failed,
+}
+
+impl ListenerTls {
+    /// Reads the files for the first time.
+    ///
+    /// # Errors
+    /// Every fault of every file.
+    pub(super) fn load(files: &TlsFiles, level: SecurityLevel) -> Result<Self, Vec<Fault>> {
+        let seen = Fingerprint::of(files);
+        Ok(Self {
+            files: files.clone(),
+            level,
+            state: Mutex::new(State {
+                current: load(files, level)?,
+                seen,
+            }),
+        })
+    }
+
+    /// What to present now.
+    pub(super) fn current(&self) -> Loaded {
+        self.state().current.clone()
+    }
+
+    /// Looks at the files, and reads them where they changed.
+    pub(super) fn look(&self) -> Looked {
+        let now = Fingerprint::of(&self.files);
+        let mut state = self.state();
+        if now == state.seen {
+            return Looked::Unchanged;
+        }
+        // Taken as seen even if it is broken: the warning comes once for each change.
+        state.seen = now;
+        match load(&self.files, self.level) {
+            Ok(loaded) => {
+                tracing::info!(
+                    "the listener's certificate files changed: new clients see the new ones"
+                );
+                state.current = loaded;
+                Looked::Loaded
+            }
+            Err(faults) => {
+                for fault in faults {
+                    tracing::warn!(
+                        "the listener's certificate files changed and cannot be used: the previous ones stay in use: {}",
+                        fault.message
+                    );
+                }
+                Looked::Failed
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // It is changed only after everything fallible is done.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The files by their metadata: device, inode, time of change, size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Fingerprint(Vec<Option<FileState>>);
+
+/// Device, inode, time of change in seconds and nanoseconds, size.
+type FileState = (u64, u64, i64, i64, u64);
+
+impl Fingerprint {
+    fn of(files: &TlsFiles) -> Self {
+        let paths = [
+            Some(&files.cert),
+            Some(&files.key),
+            files.client_ca.as_ref(),
+        ];
+        let look = |path: &Path| {
+            let metadata = std::fs::metadata(path).ok()?;
+            let (dev, ino, size) = (metadata.dev(), metadata.ino(), metadata.size());
+            Some((dev, ino, metadata.mtime(), metadata.mtime_nsec(), size))
+        };
+        Self(paths.into_iter().flatten().map(|path| look(path)).collect())
+    }
+}
+
+fn load(files: &TlsFiles, level: SecurityLevel) -> Result<Loaded, Vec<Fault>> {
+    let chain = certificates(CERT, &files.cert);
+    let key = private_key(&files.key);
+    let clients = files
+        .client_ca
+        .as_deref()
+        .map(|path| certificates(CLIENT_CA, path))
+        .transpose();
+    match (chain, key, clients) {
+        (Ok(chain), Ok(key), Ok(clients)) => {
+            let ends = chain.first().and_then(ends);
+            let context = context(&chain, &key, clients.as_deref(), level).map_err(|errors| {
+                vec![Fault::new(
+                    ErrorCode::KeyMismatch,
+                    CERT,
+                    format!("{CERT} and {KEY}: OpenSSL does not accept the files: {errors}"),
+                    "the two must come from the same request; leaf first, then intermediates",
+                )]
+            })?;
+            Ok(Loaded { context, ends })
+        }
+        (chain, key, clients) => {
+            let faults = [chain.err(), key.err(), clients.err()];
+            Err(faults.into_iter().flatten().collect())
+        }
+    }
+}
+
+fn certificates(flag: &str, path: &Path) -> Result<Vec<X509>, Fault> {
+    let bytes = read_regular(flag, path, MAX_FILE)?.bytes;
+    let found = X509::stack_from_pem(&bytes).unwrap_or_default();
+    if found.is_empty() {
+        return Err(Fault::new(
+            ErrorCode::CertificateInvalid,
+            flag,
+            format!("{flag}: {} holds no certificate in PEM", path.display()),
+            "look at it with: openssl x509 -in FILE -noout -text",
+        ));
+    }
+    Ok(found)
+}
+
+fn private_key(path: &Path) -> Result<PKey<openssl::pkey::Private>, Fault> {
+    let content = read_regular(KEY, path, MAX_FILE)?;
+    // The rule that holds for WA_DB_SSL_KEY.
+    let shared = if content.metadata.uid() == 0 {
+        0o027
+    } else {
+        0o077
+    };
+    if content.metadata.mode() & shared != 0 {
+        return Err(Fault::new(
+            ErrorCode::KeyPermissions,
+            KEY,
+            format!("{KEY}: {} can be read by others", path.display()),
+            format!("run: chmod 0600 {}", path.display()),
+        ));
+    }
+    // An encrypted key is refused rather than asked for on a terminal.
+    let no_password = |_: &mut [u8]| Ok(0);
+    PKey::private_key_from_pem_callback(&content.bytes, no_password).map_err(|_| {
+        Fault::new(
+            ErrorCode::CertificateInvalid,
+            KEY,
+            format!(
+                "{KEY}: {} holds no private key in PEM without a password",
+                path.display()
+            ),
+            "put the key of --tls-cert there, unencrypted and readable by its owner alone",
+        )
+    })
+}
+
+fn context(
+    chain: &[X509],
+    key: &PKey<openssl::pkey::Private>,
+    clients: Option<&[X509]>,
+    level: SecurityLevel,
+) -> Result<SslContext, ErrorStack> {
+    let mut builder = SslContextBuilder::new(SslMethod::tls_server())?;
+    // Buffers are given back while a session is silent: most are.
+    builder.set_mode(
+        SslMode::AUTO_RETRY
+            | SslMode::ACCEPT_MOVING_WRITE_BUFFER
+            | SslMode::ENABLE_PARTIAL_WRITE
+            | SslMode::RELEASE_BUFFERS,
+    );
+    // No resumption: each client shows its certificate anew.
+    builder.set_options(
+        SslOptions::NO_COMPRESSION | SslOptions::NO_RENEGOTIATION | SslOptions::NO_TICKET,
+    );
+    builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+    builder.set_num_tickets(0)?;
+    match level {
+        SecurityLevel::Modern => builder.set_min_proto_version(Some(SslVersion::TLS1_3))?,
+        SecurityLevel::Intermediate => {
+            builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+            builder.set_cipher_list(FORWARD_SECRET)?;
+        }
+        SecurityLevel::Old => builder.set_min_proto_version(Some(SslVersion::TLS1_2))?,
+    }
+    builder.set_alpn_select_callback(|_, offered| {
+        select_next_proto(ALPN_POSTGRESQL, offered).ok_or(AlpnError::NOACK)
+    });
+    let mut chain = chain.iter();
+    if let Some(leaf) = chain.next() {
+        builder.set_certificate(leaf)?;
+    }
+    for intermediate in chain {
+        builder.add_extra_chain_cert(intermediate.clone())?;
+    }
+    builder.set_private_key(key)?;
+    builder.check_private_key()?;
+    if let Some(clients) = clients {
+        let mut store = X509StoreBuilder::new()?;
+        for ca in clients {
+            store.add_cert(ca.clone())?;
+            builder.add_client_ca(ca)?;
+        }
+        builder.set_cert_store(store.build());
+        builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    }
+    Ok(builder.build())
+}
+
+fn ends(certificate: &X509) -> Option<SystemTime> {
+    let epoch = openssl::asn1::Asn1Time::from_unix(0).ok()?;
+    let span = epoch.diff(certificate.not_after()).ok()?;
+    let seconds = i64::from(span.days) * 86_400 + i64::from(span.secs);
+    let since = std::time::Duration::from_secs(u64::try_from(seconds).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(since)
+}

@@ -1,0 +1,235 @@
+//! A tunnel from its start to its end: [`run`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::accept::Door;
+use super::admin::{Admin, Collector};
+use super::admission::Admission;
+use super::context::Shared;
+use super::limits;
+use super::listen::Listener;
+use super::listener_tls::{ListenerTls, Looked};
+use super::options::Options;
+use super::plan::Plan;
+use super::{mysql, postgres};
+use crate::code::ErrorCode;
+use crate::endpoint::Engine;
+use crate::settings::{Fault, Settings, SettingsError};
+
+/// The pauses between looks at a server that could not be reached.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// How often the listener's files are looked at, and how long certificates are good for is counted.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Carries sessions until a signal ends it: SIGTERM or SIGINT. Sessions that are under way then may go
+/// on for as long as the options say; a second signal ends them at once. SIGHUP has files read again.
+///
+/// # Errors
+/// What keeps it from starting: options that do not fit, files that cannot be used, places that cannot
+/// be listened on.
+pub async fn run(options: &Options, settings: &Settings) -> Result<(), SettingsError> {
+    start(options, settings).await.map_err(SettingsError::new)
+}
+
+async fn start(options: &Options, settings: &Settings) -> Result<(), Vec<Fault>> {
+    let plan = Plan::new(options, settings)?;
+    let mut signals = Signals::catch().map_err(|fault| vec![fault])?;
+    // Before anything is counted.
+    let collector = options.admin.map(|_| Collector::install()).transpose();
+    let collector = collector.map_err(|fault| vec![fault])?;
+    let tls = match &options.tls {
+        Some(files) => Some(Arc::new(ListenerTls::load(
+            files,
+            plan.exposure.security_level,
+        )?)),
+        None => None,
+    };
+    let shared = Arc::new(Shared::load(settings, options.inject)?);
+    let listeners = open(&plan, options, tls.as_ref())?;
+    let admin = match (options.admin, collector) {
+        (Some(address), Some(collector)) => Some(
+            Admin::open(address, collector)
+                .await
+                .map_err(|fault| vec![fault])?,
+        ),
+        _ => None,
+    };
+    limits::make_room(
+        options
+            .max_connections
+            .get()
+            .saturating_mul(listeners.len()),
+    );
+    let door = Door::new(Arc::clone(&shared));
+    announce(&listeners, admin.as_ref(), settings);
+    for listener in listeners {
+        let admission = Admission::new(options.max_connections, options.max_connections_per_client);
+        tokio::spawn(door.clone().keep(listener, admission));
+    }
+    if let Some(admin) = admin {
+        tokio::spawn(admin.serve(Arc::clone(&shared.health), door.ending.clone()));
+    }
+    tokio::spawn(watch_server(Arc::clone(&shared)));
+    loop {
+        tokio::select! {
+            wish = signals.next() => match wish {
+                Wish::End => break,
+                Wish::Reload => {
+                    tracing::info!("SIGHUP: files are looked at");
+                    look(&shared, tls.as_deref());
+                }
+            },
+            () = sleep(LOOK) => look(&shared, tls.as_deref()),
+        }
+    }
+    drain(&door, options.drain, &mut signals).await;
+    Ok(())
+}
+
+fn open(
+    plan: &Plan,
+    options: &Options,
+    tls: Option<&Arc<ListenerTls>>,
+) -> Result<Vec<Listener>, Vec<Fault>> {
+    let mut users = options.client_uids.clone();
+    users.push(rustix::process::geteuid().as_raw());
+    let users = users.into();
+    let mut faults = Vec::new();
+    let mut listeners = Vec::new();
+    for place in &plan.listen {
+        match Listener::open(place, plan, tls, &users) {
+            Ok(listener) => listeners.push(listener),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() {
+        Ok(listeners)
+    } else {
+        Err(faults)
+    }
+}
+
+fn announce(listeners: &[Listener], admin: Option<&Admin>, settings: &Settings) {
+    let servers: Vec<_> = settings
+        .endpoints()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let servers = servers.join(",");
+    for listener in listeners {
+        tracing::info!(place = %listener.place(), engine = %settings.engine(), role = %settings.role(), %servers, "listening");
+    }
+    if let Some(address) = admin.and_then(Admin::address) {
+        tracing::info!(%address, "health and metrics");
+    }
+}
+
+/// Reads files that changed.
+fn look(shared: &Shared, tls: Option<&ListenerTls>) {
+    shared.upstream.policy();
+    let Some(tls) = tls else { return };
+    match tls.look() {
+        Looked::Unchanged => {}
+        Looked::Loaded => shared.meters.reloaded("loaded"),
+        Looked::Failed => shared.meters.reloaded("failed"),
+    }
+    shared
+        .meters
+        .certificate_ends("listener", tls.current().ends);
+}
+
+/// While the server cannot be reached, tries again from time to time, so that the tunnel becomes ready
+/// though nobody sends it clients.
+async fn watch_server(shared: Arc<Shared>) {
+    if shared.settings.engine() == Engine::MySql {
+        mysql::prepare(&shared).await;
+    }
+    loop {
+        shared.health.until_failed().await;
+        let mut pause = FIRST_PAUSE;
+        while shared.health.has_failed() {
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            match shared.settings.engine() {
+                Engine::Postgres => postgres::prepare(&shared).await,
+                Engine::MySql => mysql::prepare(&shared).await,
+            }
+        }
+    }
+}
+
+/// Takes no more clients, and waits for the sessions that are under way.
+async fn drain(door: &Door, patience: Duration, signals: &mut Signals) {
+    door.shared.health.drain();
+    door.closing.cancel();
+    door.sessions.close();
+    let under_way = door.sessions.len();
+    if under_way > 0 {
+        tracing::info!(
+            sessions = under_way,
+            ?patience,
+            "ending: waiting for sessions"
+        );
+    }
+    let deadline = Instant::now() + patience;
+    tokio::select! {
+        _ = timeout_at(deadline, door.sessions.wait()) => {}
+        () = signals.second() => {}
+    }
+    let cut = door.sessions.len();
+    door.ending.cancel();
+    door.sessions.wait().await;
+    tracing::info!(cut, "ended");
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    End,
+    Reload,
+}
+
+/// The signals that a tunnel acts on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, Fault> {
+        let catch = |kind| {
+            signal(kind).map_err(|error| {
+                Fault::new(
+                    ErrorCode::VariableInvalid,
+                    "wa-db tunnel",
+                    format!("wa-db tunnel: signals cannot be caught: {error}"),
+                    "run it where signals are to be had",
+                )
+            })
+        };
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            reload: catch(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::End,
+            _ = self.interrupt.recv() => Wish::End,
+            _ = self.reload.recv() => Wish::Reload,
+        }
+    }
+
+    /// Waits until the end is asked for once more.
+    async fn second(&mut self) {
+        while self.next().await != Wish::End {}
+    }
+}

@@ -1,0 +1,192 @@
+//! The way to the server, and which server of the list it is: [`Upstream`].
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::health::Health;
+use super::meters::Meters;
+use super::outcome::ServerStream;
+use super::wanted::Wanted;
+use crate::connect::trust::Trust;
+use crate::connect::{ConnectError, Turn, after_tls, first_of};
+use crate::endpoint::Endpoint;
+use crate::failure::Failure;
+use crate::settings::{Fault, Settings, Verification};
+use crate::tls::TlsPolicy;
+use crate::wire::Dialer;
+
+/// The way to the servers that the settings name, under their whole policy.
+pub(super) struct Upstream {
+    settings: Settings,
+    dialer: Dialer,
+    trust: Trust,
+    wanted: Option<Wanted>,
+    health: Arc<Health>,
+    meters: Arc<Meters>,
+}
+
+/// One attempt to reach one server of the list.
+#[derive(Clone)]
+pub(super) struct Attempt {
+    pub(super) endpoint: Endpoint,
+    pub(super) policy: TlsPolicy,
+    /// How far it has come, and until when it may go on.
+    pub(super) turn: Turn,
+}
+
+/// A server that was reached: TLS is set up, and it is trusted as far as the policy asks.
+pub(super) struct Reached {
+    pub(super) stream: ServerStream,
+    pub(super) server: Server,
+}
+
+/// Which server it is, and by whose rules it was reached.
+pub(super) struct Server {
+    endpoint: Endpoint,
+    address: SocketAddr,
+    policy: TlsPolicy,
+}
+
+impl Server {
+    /// A server that an attempt has led to.
+    pub(super) fn of(attempt: Attempt, address: SocketAddr) -> Self {
+        Self {
+            endpoint: attempt.endpoint,
+            address,
+            policy: attempt.policy,
+        }
+    }
+
+    /// Whether its certificate chain was verified. Nobody vouches for any other.
+    pub(super) fn is_verified(&self) -> bool {
+        self.policy.verification() != Verification::Off
+    }
+}
+
+impl Upstream {
+    pub(super) fn new(
+        settings: &Settings,
+        health: &Arc<Health>,
+        meters: &Arc<Meters>,
+    ) -> Result<Self, Vec<Fault>> {
+        let parts = || Ok((Trust::load(settings)?, Wanted::new(settings)?));
+        let (trust, wanted) = parts().map_err(|error: ConnectError| {
+            let failure = error.failure();
+            let (code, message, hint) = (failure.code(), failure.message(), failure.hint());
+            vec![Fault::new(code, "WA_DB_SSL_CA", message, hint)]
+        })?;
+        Ok(Self {
+            settings: settings.clone(),
+            dialer: Dialer::new(settings),
+            trust,
+            wanted,
+            health: Arc::clone(health),
+            meters: Arc::clone(meters),
+        })
+    }
+
+    /// What dials, for an attempt.
+    #[allow(dead_code, reason = "used by the front that is still to come")]
+    pub(super) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    /// The policy for a new connection, after a look at its files: they are read where they changed.
+    pub(super) fn policy(&self) -> TlsPolicy {
+        let policy = self.trust.current();
+        self.meters.certificates_end(policy.expiries());
+        policy
+    }
+
+    /// A secured stream to the first PostgreSQL server that can be reached and is trusted.
+    ///
+    /// # Errors
+    /// Every server that was tried, in one failure.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    pub(super) async fn secure_postgres(&self) -> Result<Reached, Failure> {
+        self.reach(async |attempt: Attempt| {
+            let Attempt {
+                endpoint,
+                policy,
+                turn,
+            } = &attempt;
+            let secured = self
+                .dialer
+                .secure_postgres(endpoint, policy, turn.deadline, &turn.progress)
+                .await
+                .map_err(|rejected| rejected.failure)?;
+            Ok(Reached {
+                stream: secured.stream,
+                server: Server::of(attempt, secured.address),
+            })
+        })
+        .await
+    }
+
+    /// Runs `attempt` on one server of the list after the other until one is good, all under
+    /// `WA_DB_CONNECT_TIMEOUT`. What comes of it decides whether the tunnel is ready.
+    ///
+    /// # Errors
+    /// Every server that was tried, in one failure.
+    pub(super) async fn reach<T, F>(&self, attempt: impl Fn(Attempt) -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let policy = self.policy();
+        let reached = async {
+            let chosen = match &self.wanted {
+                Some(wanted) => Some(self.settings.with_endpoint(wanted.find().await?)),
+                None => None,
+            };
+            let settings = chosen.as_ref().unwrap_or(&self.settings);
+            first_of(settings, |endpoint, turn| {
+                let progress = turn.progress.clone();
+                let made = attempt(Attempt {
+                    endpoint,
+                    policy: policy.clone(),
+                    turn,
+                });
+                async move { Ok((made.await?, progress.times())) }
+            })
+            .await
+        };
+        match reached.await {
+            Ok((made, times)) => {
+                for (stage, took) in times {
+                    self.meters.took(stage, took);
+                }
+                self.health.reached();
+                Ok(made)
+            }
+            Err(error) => {
+                if let Some(wanted) = &self.wanted {
+                    wanted.forget();
+                }
+                // All attempts in the words of one failure.
+                let failure =
+                    Failure::new(error.stage(), error.code(), error.to_string(), error.hint());
+                Err(self.failed(failure))
+            }
+        }
+    }
+
+    /// Notes a failure of the way to the server.
+    fn failed(&self, failure: Failure) -> Failure {
+        self.meters.failed(failure.code());
+        self.health.failed_with(&failure);
+        failure
+    }
+
+    /// Replaces the failure of a login by what the server says of our certificate, if that is behind it.
+    pub(super) async fn explain(&self, failure: Failure, server: &Server) -> Failure {
+        let Server {
+            endpoint,
+            address,
+            policy,
+        } = server;
+        after_tls::explain(&self.dialer, failure, endpoint, *address, policy).await
+    }
+}

@@ -1,0 +1,144 @@
+//! The addresses of one server, one after the other until one is good.
+
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::dial;
+use super::handshake::Rejected;
+use super::progress::Progress;
+use crate::code::{ErrorCode, Stage};
+use crate::failure::Failure;
+
+/// Addresses that are still to be tried, under one deadline.
+pub(crate) struct Addresses {
+    left: Vec<SocketAddr>,
+    deadline: Instant,
+}
+
+impl Addresses {
+    /// In the order in which they are to be tried.
+    pub(crate) fn new(addresses: Vec<SocketAddr>, deadline: Instant) -> Self {
+        Self {
+            left: addresses,
+            deadline,
+        }
+    }
+
+    /// Connects to the first that answers, and takes it off the list.
+    ///
+    /// # Errors
+    /// None of them answers.
+    pub(crate) async fn dial(&mut self) -> Result<(SocketAddr, TcpStream), Failure> {
+        let (address, stream) = dial::dial(&self.left).await?;
+        self.left.retain(|other| *other != address);
+        Ok((address, stream))
+    }
+
+    /// Runs `attempt` on a connection, and where it fails, on those to the other addresses.
+    ///
+    /// An address that accepts and stays silent ends after an equal part of the time that is left,
+    /// so that it cannot use up the time of those behind it; the last one has all of the rest, and
+    /// whoever set the deadline ends it. A refused login ends the list: each address would count
+    /// the same wrong password once more. The failure of the attempt that came furthest is returned.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    pub(crate) async fn until_good<T, F>(
+        mut self,
+        first: (SocketAddr, TcpStream),
+        progress: &Progress,
+        mut attempt: impl FnMut(SocketAddr, TcpStream) -> F,
+    ) -> Result<T, Rejected>
+    where
+        F: Future<Output = Result<T, Rejected>>,
+    {
+        let mut dialled: Result<_, Failure> = Ok(first);
+        let mut furthest: Option<(SocketAddr, Rejected)> = None;
+        loop {
+            let (address, stream) = match dialled {
+                Ok(dialled) => dialled,
+                Err(failure) => return Err(later(furthest, None, failure.into(), progress)),
+            };
+            progress.at(address);
+            let started = attempt(address, stream);
+            let outcome = if self.left.is_empty() {
+                started.await
+            } else {
+                let share = self.share();
+                timeout(share, started)
+                    .await
+                    .unwrap_or_else(|_| Err(silent(address, progress.stage(), share).into()))
+            };
+            let rejected = match outcome {
+                Ok(good) => return Ok(good),
+                Err(rejected) => rejected,
+            };
+            if self.left.is_empty() || rejected.failure.is_refused_login() {
+                return Err(later(furthest, Some(address), rejected, progress));
+            }
+            if is_further(furthest.as_ref(), &rejected) {
+                furthest = Some((address, rejected));
+            }
+            progress.enter(Stage::Connect);
+            dialled = self.dial().await;
+        }
+    }
+
+    /// How long the current address may take, those left being as good.
+    fn share(&self) -> Duration {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        left / u32::try_from(self.left.len() + 1).unwrap_or(u32::MAX)
+    }
+}
+
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, address) in self.left.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}{}", address.ip())?;
+        }
+        Ok(())
+    }
+}
+
+fn is_further(furthest: Option<&(SocketAddr, Rejected)>, rejected: &Rejected) -> bool {
+    furthest.is_none_or(|(_, other)| rejected.failure.stage() > other.failure.stage())
+}
+
+/// The one of the two that came further; the progress ends at its address.
+fn later(
+    furthest: Option<(SocketAddr, Rejected)>,
+    address: Option<SocketAddr>,
+    rejected: Rejected,
+    progress: &Progress,
+) -> Rejected {
+    if is_further(furthest.as_ref(), &rejected) {
+        if let Some(address) = address {
+            progress.at(address);
+        }
+        return rejected;
+    }
+    match furthest {
+        Some((address, furthest)) => {
+            progress.at(address);
+            furthest
+        }
+        None => rejected,
+    }
+}
+
+fn silent(address: SocketAddr, stage: Stage, share: Duration) -> Failure {
+    Failure::new(
+        stage,
+        ErrorCode::Timeout,
+        format!(
+            "{address} of WA_DB_HOSTNAME accepted the connection and let {share:?} pass, its share of WA_DB_CONNECT_TIMEOUT"
+        ),
+        "check what listens there, or take the address out of the name; raise WA_DB_CONNECT_TIMEOUT if it is merely far away",
+    )
+}

@@ -1,0 +1,243 @@
+//! From a server's name to a secured stream: [`Dialer`].
+//!
+//! Resolve, filter, dial, the STARTTLS of either protocol, our own handshake. The deadline is the
+//! caller's, who drops the future at its end and asks [`Progress`] how far it came.
+
+use std::future::Future;
+use std::net::SocketAddr;
+
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_openssl::SslStream;
+
+use super::addresses::Addresses;
+use super::handshake::{Peer, Rejected, TlsFacts, handshake};
+use super::progress::Progress;
+use super::resolve::resolve;
+use super::starttls::mysql::{self, SslRequest};
+use super::starttls::postgres;
+use crate::code::Stage;
+use crate::endpoint::{Endpoint, Engine};
+use crate::failure::Failure;
+use crate::settings::{AllowedNetworks, Settings};
+use crate::tls::TlsPolicy;
+
+/// Makes secured streams to servers of one engine. The policy comes with each call, since its
+/// files may change.
+pub(crate) struct Dialer {
+    engine: Engine,
+    negotiation: Negotiation,
+    allowed: Option<AllowedNetworks>,
+}
+
+/// A stream on which TLS is set up, to a server that is trusted as far as the policy asks.
+pub(crate) struct Secured {
+    /// The address that answered.
+    pub(crate) address: SocketAddr,
+    /// The next byte belongs to the engine's protocol.
+    pub(crate) stream: SslStream<TcpStream>,
+    /// What the handshake showed.
+    pub(crate) facts: TlsFacts,
+}
+
+/// A MySQL or MariaDB server that has spoken first and offers TLS; nothing was sent to it yet.
+pub(crate) struct Greeted {
+    /// The address that answered.
+    pub(crate) address: SocketAddr,
+    /// The payload of its first packet. Nobody vouches for it.
+    #[allow(dead_code, reason = "the tunnel and the relay read it")]
+    pub(crate) greeting: Vec<u8>,
+    stream: TcpStream,
+}
+
+impl Dialer {
+    /// A dialer that keeps to these settings.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            engine: settings.engine(),
+            negotiation: Negotiation::Postgres,
+            allowed: settings.allowed_networks().cloned(),
+        }
+    }
+
+    /// The addresses of a server that may be dialled, in the order to dial them.
+    ///
+    /// # Errors
+    /// Stage `resolve`.
+    pub(crate) async fn resolve(
+        &self,
+        endpoint: &Endpoint,
+        deadline: Instant,
+    ) -> Result<Addresses, Failure> {
+        let addresses = resolve(endpoint, self.allowed.as_ref()).await?;
+        Ok(Addresses::new(addresses, deadline))
+    }
+
+    /// A secured stream to a PostgreSQL server. No byte of its own protocol was sent on it.
+    ///
+    /// # Errors
+    /// Stages `resolve`, `connect` and `tls`.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    #[allow(dead_code, reason = "the tunnel dials so")]
+    pub(crate) async fn secure_postgres(
+        &self,
+        endpoint: &Endpoint,
+        policy: &TlsPolicy,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<Secured, Rejected> {
+        let secure = |address, stream| {
+            progress.enter(Stage::Tls);
+            self.secure(endpoint, policy, address, stream)
+        };
+        self.each(endpoint, deadline, progress, secure).await
+    }
+
+    /// The greeting of a MySQL or MariaDB server that offers TLS.
+    ///
+    /// # Errors
+    /// Stages `resolve` and `connect`; `tls_refused` where it does not offer TLS.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    #[allow(dead_code, reason = "the tunnel and the relay dial so")]
+    pub(crate) async fn greet(
+        &self,
+        endpoint: &Endpoint,
+        deadline: Instant,
+        progress: &Progress,
+    ) -> Result<Greeted, Rejected> {
+        let greet = async |address, stream| Ok(Greeted::read(address, stream).await?);
+        self.each(endpoint, deadline, progress, greet).await
+    }
+
+    /// Runs `attempt` on a connection to each of a server's addresses until one is good, as
+    /// [`Addresses::until_good`] does it.
+    ///
+    /// # Errors
+    /// Stages `resolve` and `connect`, and those of the attempt.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    pub(crate) async fn each<T, F>(
+        &self,
+        endpoint: &Endpoint,
+        deadline: Instant,
+        progress: &Progress,
+        attempt: impl FnMut(SocketAddr, TcpStream) -> F,
+    ) -> Result<T, Rejected>
+    where
+        F: Future<Output = Result<T, Rejected>>,
+    {
+        let mut addresses = self.resolve(endpoint, deadline).await?;
+        progress.enter(Stage::Connect);
+        let first = addresses.dial().await?;
+        addresses.until_good(first, progress, attempt).await
+    }
+
+    /// Secures a connection on which nothing was said yet. With MySQL nobody can log in after it:
+    /// the request says nothing of the client.
+    ///
+    /// # Errors
+    /// Stage `tls`; `connect` where the server hangs up or turns everyone away.
+    pub(crate) async fn secure(
+        &self,
+        endpoint: &Endpoint,
+        policy: &TlsPolicy,
+        address: SocketAddr,
+        mut stream: TcpStream,
+    ) -> Result<Secured, Rejected> {
+        match (self.engine, self.negotiation) {
+            (Engine::Postgres, Negotiation::Postgres) => {
+                postgres::request(&mut stream).await?;
+                self.shake(endpoint, policy, address, stream).await
+            }
+            (Engine::Postgres, Negotiation::Direct) => {
+                self.shake(endpoint, policy, address, stream).await
+            }
+            (Engine::MySql, _) => {
+                let greeted = Greeted::read(address, stream).await?;
+                self.answer(greeted, endpoint, policy, SslRequest::own())
+                    .await
+            }
+        }
+    }
+
+    /// Secures a connection to a server that has greeted. `request` says what the handshake
+    /// response will say.
+    ///
+    /// # Errors
+    /// Stage `tls`.
+    pub(crate) async fn answer(
+        &self,
+        greeted: Greeted,
+        endpoint: &Endpoint,
+        policy: &TlsPolicy,
+        request: SslRequest,
+    ) -> Result<Secured, Rejected> {
+        let Greeted {
+            address,
+            mut stream,
+            ..
+        } = greeted;
+        request.send(&mut stream).await?;
+        self.shake(endpoint, policy, address, stream).await
+    }
+
+    /// The handshake. Every one that is made to a server goes through here.
+    async fn shake(
+        &self,
+        endpoint: &Endpoint,
+        policy: &TlsPolicy,
+        address: SocketAddr,
+        stream: TcpStream,
+    ) -> Result<Secured, Rejected> {
+        let name = policy.name_for(endpoint.host());
+        let peer = Peer {
+            name: &name,
+            alpn: self.alpn(),
+        };
+        match handshake(stream, policy, peer).await {
+            Ok((stream, facts)) => {
+                tracing::debug!(%endpoint, %address, protocol = facts.protocol, cipher = facts.cipher, "secured");
+                Ok(Secured {
+                    address,
+                    stream,
+                    facts,
+                })
+            }
+            Err(rejected) => Err(rejected),
+        }
+    }
+
+    /// What TLS is asked for that begins without a word of the engine's protocol.
+    fn alpn(&self) -> Option<&'static str> {
+        (self.engine == Engine::Postgres && self.negotiation == Negotiation::Direct)
+            .then_some("postgresql")
+    }
+}
+
+impl Greeted {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Stage `connect`; `tls_refused` where the server does not offer TLS.
+    pub(crate) async fn read(address: SocketAddr, mut stream: TcpStream) -> Result<Self, Failure> {
+        let greeting = mysql::greeting(&mut stream).await?;
+        Ok(Self {
+            address,
+            greeting,
+            stream,
+        })
+    }
+}
+
+/// Placeholder
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Negotiation {
+    Postgres,
+    #[allow(dead_code)]
+    Direct,
+}
