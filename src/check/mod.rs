@@ -1,7 +1,8 @@
 //! The staged check of a configuration: what `wa-db check` does.
 //!
 //! The stages before the pool are run one by one on our own dialer, so that a pool cannot hide
-//! which of them failed; the pool stage then takes the way that a service takes.
+//! which of them failed; the pool stage then takes the way that a service takes. With MySQL that
+//! begins with the login, since the driver makes a connection of its own: it is the pool's first.
 
 mod plan;
 mod recorder;

@@ -14,7 +14,7 @@ use crate::endpoint::{Endpoint, Engine, Host};
 use crate::failure::Failure;
 use crate::pool::{MySqlPool, Pool, PoolError, PostgresPool};
 use crate::settings::{Settings, TargetSession, Verification};
-use crate::tls::{CertificateFacts, TlsPolicy};
+use crate::tls::{Chain, TlsPolicy, Violation};
 use crate::wire::{Dialer, Greeted, Progress, Rejected, Secured, SslRequest, TlsFacts};
 
 const CONNECT_TIMEOUT: &str = "WA_DB_CONNECT_TIMEOUT";
@@ -78,10 +78,10 @@ impl Target<'_> {
         if session.is_channel_bound() {
             recorder.set_channel_bound();
         }
-        if self.session(recorder, session, is_local).await? {
-            self.pool(recorder, connector).await?;
+        match self.session(recorder, session, is_local).await? {
+            Some(session) => self.pool(recorder, connector, session).await,
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Resolve, connect and tls.
@@ -113,9 +113,9 @@ impl Target<'_> {
         };
         let securing = async {
             let secured = addresses.until_good(first, &progress, secure).await;
-            secured.map_err(|Rejected { failure, chain }| {
-                if !chain.is_empty() {
-                    recorder.set_tls(rejected_report(&chain));
+            secured.map_err(|Rejected { failure, seen }| {
+                if !seen.served.is_empty() {
+                    recorder.set_tls(rejected_report(&seen.served));
                 }
                 failure
             })
@@ -123,6 +123,7 @@ impl Target<'_> {
         let secured = recorder.stage(Stage::Tls, deadline, securing).await?;
         recorder.detail(Stage::Connect, &secured.address.to_string());
         self.warn_of_weakening(recorder, &secured.facts);
+        warn_of_pins(recorder, &secured.facts);
         recorder.set_tls(report(&secured.facts));
         Ok(secured)
     }
@@ -144,13 +145,13 @@ impl Target<'_> {
         recorder.warn(Stage::Tls, &format!("{off}; {verdict}"));
     }
 
-    /// What the server says of the session. Returns whether a service would use this server.
+    /// What the server says of the session. Returns it where a service would use this server.
     async fn session(
         &self,
         recorder: &Recorder<'_>,
         mut session: Session,
         is_local: bool,
-    ) -> Result<bool, Stopped> {
+    ) -> Result<Option<Session>, Stopped> {
         let deadline = Deadline::after(self.settings.read_timeout(), READ_TIMEOUT);
         let target = self.settings.target();
         let mut server = None;
@@ -174,20 +175,33 @@ impl Target<'_> {
             recorder.set_server(server);
         }
         let other_kind = outcome?;
-        session.close(CLOSING).await;
         if let Some(other_kind) = other_kind {
+            session.close(CLOSING).await;
             recorder.warn(Stage::Session, other_kind.message());
             recorder.push(StageReport::not_needed(
                 Stage::Pool,
                 "passed over: WA_DB_TARGET asks for another kind",
             ));
-            return Ok(false);
+            return Ok(None);
         }
-        Ok(true)
+        Ok(Some(session))
     }
 
-    /// A pool as a service has it, on the connector of the stages before.
-    async fn pool(&self, recorder: &Recorder<'_>, connector: Connector) -> Result<(), Stopped> {
+    /// A pool as a service has it, on the connector of the stages before. MySQL's session was made
+    /// by that connector and becomes the pool's first; PostgreSQL's was made by our own dialer.
+    async fn pool(
+        &self,
+        recorder: &Recorder<'_>,
+        connector: Connector,
+        session: Session,
+    ) -> Result<(), Stopped> {
+        let first = match session {
+            Session::MySql(conn) => Some(*conn),
+            postgres @ Session::Postgres(_) => {
+                postgres.close(CLOSING).await;
+                None
+            }
+        };
         // Each connection has its own deadline in the pool; this one only ends what hangs beside.
         let length = self.settings.connect_timeout()
             + self.settings.pool().wait_timeout
@@ -201,7 +215,7 @@ impl Target<'_> {
                     Pool::Postgres(PostgresPool::with_connector(connector, self.settings))
                 }
                 Connector::MySql(connector) => {
-                    Pool::MySql(MySqlPool::with_connector(connector, self.settings))
+                    Pool::MySql(MySqlPool::starting_with(connector, first, self.settings))
                 }
             };
             let open = async || {
@@ -233,12 +247,25 @@ pub(super) fn is_choosy(settings: &Settings) -> bool {
     settings.target() != TargetSession::Any
 }
 
+/// What the pins say that does not end the connection.
+fn warn_of_pins(recorder: &Recorder<'_>, facts: &TlsFacts) {
+    // What verification would have said is told beside what is switched off.
+    let of_pins = |violation: &&Violation| violation.code == ErrorCode::PinMismatch;
+    let reported = facts.violations.iter().filter(of_pins);
+    for told in reported
+        .map(|violation| &violation.what)
+        .chain(&facts.warnings)
+    {
+        recorder.warn(Stage::Tls, told);
+    }
+}
+
 fn in_pool(error: &PoolError, opened: usize, wanted: usize) -> Failure {
     let (code, message, hint) = match error {
         PoolError::Connect(cause) => {
             let failure = cause.failure();
             let hint = match failure.code() {
-                // One session has just been opened and closed, so this is most often a limit.
+                // One session has just been opened, so this is most often a limit.
                 ErrorCode::ServerError => LIMITED,
                 _ => failure.hint(),
             };
@@ -264,25 +291,27 @@ fn not_encrypted() -> Failure {
 }
 
 fn report(facts: &TlsFacts) -> TlsReport {
+    let chain = facts.chain().facts();
     TlsReport {
         protocol: Some(facts.protocol.clone()),
         cipher: Some(facts.cipher.clone()),
         verified: facts.verified,
         channel_bound: false,
-        certificate: facts.chain.first().cloned(),
-        chain: facts.chain.clone(),
+        certificate: chain.first().cloned(),
+        chain,
         would_fail: facts.would_fail,
     }
 }
 
-fn rejected_report(chain: &[CertificateFacts]) -> TlsReport {
+fn rejected_report(served: &Chain) -> TlsReport {
+    let chain = served.facts();
     TlsReport {
         protocol: None,
         cipher: None,
         verified: false,
         channel_bound: false,
         certificate: chain.first().cloned(),
-        chain: chain.to_vec(),
+        chain,
         would_fail: None,
     }
 }

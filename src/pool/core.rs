@@ -12,6 +12,8 @@ use super::checkout::Checkout;
 use super::engine::Engine;
 use super::error::PoolError;
 use super::manager::Manager;
+#[cfg(feature = "cli")]
+use super::pooled::{Pooled, Slot};
 use super::shared::{Limits, Shared};
 use super::status::PoolStatus;
 use super::upkeep::Upkeep;
@@ -62,6 +64,16 @@ impl<E: Engine> Core<E> {
     pub(super) fn look_after(&self) {
         let Inner { upkeep, shared, .. } = &*self.0;
         upkeep.get_or_init(|| Upkeep::start(shared, Arc::downgrade(&self.0)));
+    }
+
+    /// Takes over a connection that was opened before the pool: it is the first to be handed out.
+    #[cfg(feature = "cli")]
+    pub(super) fn adopt(&self, connection: E::Connection) {
+        let shared = &self.0.shared;
+        if let Ok(place) = shared.places.try_acquire() {
+            place.forget();
+            shared.stock(Pooled::new(connection, Slot::occupy(Arc::clone(shared))));
+        }
     }
 
     /// Checks a connection out.

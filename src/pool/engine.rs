@@ -65,7 +65,7 @@ pub(super) struct Opened<C> {
     pub(super) connection: C,
     /// How long each stage took.
     pub(super) times: StageTimes,
-    /// When the certificates in our own files end.
+    /// When the certificates end.
     pub(super) expiries: CertificateExpiries,
 }
 

@@ -9,7 +9,7 @@
 //! | `wa_db_pool_wait_seconds` | histogram | wait of each checkout; 0 where a connection was free |
 //! | `wa_db_connect_seconds` | histogram | time of one stage of a new connection; label `stage` |
 //! | `wa_db_failures_total` | counter | failed connections and checkouts; label `code`, the contract's error code |
-//! | `wa_db_certificate_expiry_seconds` | gauge | time left of a certificate in our own files, negative after its end; label `certificate`: `client`, or `ca` for the first of the bundle to end |
+//! | `wa_db_certificate_expiry_seconds` | gauge | time left of a certificate, negative after its end; label `certificate`: `client`, `ca` for the first of the bundle to end, or `server` for the one that the server showed last (wire depth) |
 //!
 //! The handles are registered when the pool is built, so a recorder must be installed before that;
 //! without one they do nothing. Only failures, and certificates where there are any, register theirs when
@@ -38,6 +38,7 @@ pub(super) struct PoolMetrics {
     pub(super) wait: Histogram,
     client_certificate: OnceLock<Gauge>,
     ca_certificate: OnceLock<Gauge>,
+    server_certificate: OnceLock<Gauge>,
     connect: [Histogram; Stage::ALL.len()],
     role: &'static str,
     engine: &'static str,
@@ -55,6 +56,7 @@ impl PoolMetrics {
             wait: histogram!("wa_db_pool_wait_seconds", "role" => role, "engine" => engine),
             client_certificate: OnceLock::new(),
             ca_certificate: OnceLock::new(),
+            server_certificate: OnceLock::new(),
             connect: Stage::ALL.map(|stage| {
                 histogram!("wa_db_connect_seconds", "role" => role, "engine" => engine, "stage" => stage.as_str())
             }),
@@ -80,11 +82,12 @@ impl PoolMetrics {
             .increment(1);
     }
 
-    /// When the certificates in our own files end, of those that there are.
+    /// When the certificates end, of those that there are.
     pub(super) fn certificates_end(&self, expiries: CertificateExpiries) {
         for (name, end, known) in [
             ("client", expiries.client, &self.client_certificate),
             ("ca", expiries.ca, &self.ca_certificate),
+            ("server", expiries.server, &self.server_certificate),
         ] {
             let Some(end) = end else { continue };
             known

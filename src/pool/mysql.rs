@@ -10,6 +10,8 @@ use super::checkout::Checkout;
 use super::core::Core;
 use super::error::PoolError;
 use super::managers::mysql::MySqlEngine;
+#[cfg(feature = "cli")]
+use super::managers::mysql::MySqlSession;
 use super::shared::Limits;
 use super::status::PoolStatus;
 use crate::connect::MySqlConnector;
@@ -73,6 +75,21 @@ impl MySqlPool {
     /// Outside a Tokio runtime.
     pub fn with_connector(connector: MySqlConnector, settings: &Settings) -> Self {
         let pool = Self::bare(connector, settings);
+        pool.0.look_after();
+        pool
+    }
+
+    /// The same with a connection of that connector as its first.
+    #[cfg(feature = "cli")]
+    pub(crate) fn starting_with(
+        connector: MySqlConnector,
+        first: Option<Conn>,
+        settings: &Settings,
+    ) -> Self {
+        let pool = Self::bare(connector, settings);
+        if let Some(conn) = first {
+            pool.0.adopt(MySqlSession::new(conn));
+        }
         pool.0.look_after();
         pool
     }

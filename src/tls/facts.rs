@@ -5,10 +5,8 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
-use openssl::base64;
 use openssl::nid::Nid;
 use openssl::pkey::Id;
-use openssl::sha::sha256;
 use openssl::x509::{X509NameRef, X509Ref};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -16,6 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::failure::printable;
+use crate::settings::Pin;
 
 /// One certificate, read for people and for JSON. Text in it came from the certificate and is
 /// made printable.
@@ -59,7 +58,7 @@ impl CertificateFacts {
 }
 
 /// End of validity as a point in time.
-pub(super) fn expires(certificate: &X509Ref) -> Option<SystemTime> {
+pub(crate) fn expires(certificate: &X509Ref) -> Option<SystemTime> {
     let seconds = seconds_since_epoch(certificate.not_after())?;
     let seconds = u64::try_from(seconds).ok()?;
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
@@ -164,15 +163,16 @@ fn signature(certificate: &X509Ref) -> String {
     nid.long_name().unwrap_or("unknown").to_owned()
 }
 
-/// Of the bytes in the certificate, as RFC 7469 says, which need no decoding and encoding again.
 fn spki_sha256(certificate: &X509Ref) -> String {
-    let Ok(der) = certificate.to_der() else {
-        return String::new();
-    };
-    X509Certificate::from_der(&der).map_or_else(
-        |_| String::new(),
-        |(_, parsed)| base64::encode_block(&sha256(parsed.public_key().raw)),
-    )
+    pin(certificate).map_or_else(String::new, Pin::to_base64)
+}
+
+/// The pin of a certificate's key: of the bytes in the certificate, as RFC 7469 says, which need no
+/// decoding and encoding again.
+pub(super) fn pin(certificate: &X509Ref) -> Option<Pin> {
+    let der = certificate.to_der().ok()?;
+    let (_, parsed) = X509Certificate::from_der(&der).ok()?;
+    Some(Pin::of_spki(parsed.public_key().raw))
 }
 
 #[cfg(test)]

@@ -4,20 +4,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{
-    Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslVersion,
-};
-use openssl::x509::X509;
-use openssl::x509::store::X509StoreBuilder;
-use openssl::x509::verify::X509CheckFlags;
-use openssl_probe::ProbeResult;
+use openssl::ssl::{Ssl, SslContext};
+use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags};
 
+use super::context::Parts;
+use super::crl::RevocationLists;
 use super::danger::Weakened;
 use super::facts;
 use super::fingerprint::Fingerprint;
 use super::identity::Identity;
 use super::roots::Roots;
-use super::system_store;
 use super::verdict;
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::Host;
@@ -29,11 +25,11 @@ use crate::settings::{Depth, Fault, TlsSettings, Verification, Warning};
 pub struct TlsPolicy(Arc<Loaded>);
 
 struct Loaded {
+    settings: TlsSettings,
     depth: Depth,
     roots: Roots,
+    lists: Option<RevocationLists>,
     identity: Option<Identity>,
-    verification: Verification,
-    server_name: Option<String>,
     warnings: Vec<Warning>,
     expiries: CertificateExpiries,
     /// For the dialer. A service that uses the drivers' own TLS needs it only to explain a failure.
@@ -41,13 +37,15 @@ struct Loaded {
     fingerprint: Fingerprint,
 }
 
-/// When the certificates in our own files end.
+/// When certificates end: those in our own files, and the server's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CertificateExpiries {
     /// The client certificate of `WA_DB_SSL_CERT`.
     pub client: Option<SystemTime>,
     /// The first CA certificate of `WA_DB_SSL_CA` to end.
     pub ca: Option<SystemTime>,
+    /// The certificate that the server showed, where our own dialer made the connection.
+    pub server: Option<SystemTime>,
 }
 
 impl TlsPolicy {
@@ -60,21 +58,33 @@ impl TlsPolicy {
         let fingerprint = Fingerprint::of(settings);
         let roots = Roots::load(settings.ca.as_deref());
         let identity = settings.identity.as_ref().map(Identity::load).transpose();
-        let ((roots, warnings), identity) = match (roots, identity) {
-            (Ok(roots), Ok(identity)) => (roots, identity),
-            (roots, identity) => {
-                return Err(roots
-                    .err()
-                    .into_iter()
-                    .chain(identity.err().into_iter().flatten())
-                    .collect());
+        let lists = settings.crl.as_deref();
+        let lists = lists.map(|path| RevocationLists::load(path, settings.crl_stale));
+        let (roots, identity, lists) = match (roots, identity, lists.transpose()) {
+            (Ok(roots), Ok(identity), Ok(lists)) => (roots, identity, lists),
+            (roots, identity, lists) => {
+                let of_identity = identity.err().into_iter().flatten();
+                let of_roots = roots.err().into_iter();
+                return Err(of_roots.chain(of_identity).chain(lists.err()).collect());
             }
         };
+        let (roots, mut warnings) = roots;
+        let lists = lists.map(|(lists, of_lists)| {
+            warnings.extend(of_lists);
+            lists
+        });
         let context = OnceLock::new();
-        if identity.is_some() {
-            // Made now, since this is where OpenSSL refuses a key or a signature that is too weak.
-            let made = openssl_context(&roots, identity.as_ref(), &openssl_probe::probe());
-            let made = made.map_err(|errors| vec![not_accepted(&errors)])?;
+        if identity.is_some() || lists.is_some() {
+            // Made now, since this is where OpenSSL refuses a key or a signature that is too weak,
+            // and reads the lists.
+            let parts = Parts {
+                roots: &roots,
+                lists: lists.as_ref(),
+                identity: identity.as_ref(),
+                level: settings.security_level,
+            };
+            let made = parts.context(&openssl_probe::probe());
+            let made = made.map_err(|fault| vec![fault])?;
             context.get_or_init(|| made);
         }
         let expiries = CertificateExpiries {
@@ -88,15 +98,16 @@ impl TlsPolicy {
                     .filter_map(|root| facts::expires(root))
                     .min(),
             },
+            server: None,
         };
         Ok(Self(Arc::new(Loaded {
+            settings: settings.clone(),
             depth: settings.depth(),
-            expiries,
             roots,
+            lists,
             identity,
-            verification: settings.verification,
-            server_name: settings.server_name.clone(),
             warnings,
+            expiries,
             context,
             fingerprint,
         })))
@@ -104,7 +115,7 @@ impl TlsPolicy {
 
     /// What must hold for the server's certificate.
     pub fn verification(&self) -> Verification {
-        self.0.verification
+        self.0.settings.verification
     }
 
     /// Who is to perform the handshake, and which variables ask for that.
@@ -134,7 +145,7 @@ impl TlsPolicy {
 
     /// The name that the certificate must carry for a host.
     pub fn name_for(&self, host: &Host) -> String {
-        match (&self.0.server_name, host) {
+        match (&self.0.settings.server_name, host) {
             (Some(name), _) | (None, Host::Name(name)) => {
                 // A name may be written absolute; certificates never carry the dot.
                 name.strip_suffix('.').unwrap_or(name).to_owned()
@@ -157,20 +168,35 @@ impl TlsPolicy {
         self.0.identity.as_ref()
     }
 
-    pub(crate) fn weakened(&self) -> Weakened {
-        Weakened::of(self.0.verification)
+    /// The lists of `WA_DB_SSL_CRL`.
+    pub(super) fn lists(&self) -> Option<&RevocationLists> {
+        self.0.lists.as_ref()
     }
 
-    /// A client's half of a handshake that verifies chain and name. The dialer decides what a
+    pub(super) fn settings(&self) -> &TlsSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn weakened(&self) -> Weakened {
+        Weakened::of(self.0.settings.verification)
+    }
+
+    /// A client's half of a handshake that verifies chain, name and revocation. The dialer decides what a
     /// failed verification means.
     ///
     /// # Errors
     /// A name that no certificate could be held to, and those of OpenSSL.
     pub(crate) fn handshake(&self, name: &str) -> Result<Ssl, Failure> {
         let name = one_host(name)?;
+        let context = self.context()?;
         let prepare = || {
-            let mut ssl = Ssl::new(self.context()?)?;
+            let mut ssl = Ssl::new(context)?;
             let parameters = ssl.param_mut();
+            if self.0.lists.is_some() {
+                // Intermediates too; the dialer lets pass those whose CA has no list.
+                parameters
+                    .set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL)?;
+            }
             // As browsers and libpq have it: a wildcard stands for a whole label.
             parameters.set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
             if let Ok(ip) = name.parse() {
@@ -184,18 +210,19 @@ impl TlsPolicy {
         prepare().map_err(|error: ErrorStack| verdict::broken_handshake(Some(&error)))
     }
 
-    fn context(&self) -> Result<&SslContext, ErrorStack> {
-        let Loaded {
-            context,
-            roots,
-            identity,
-            ..
-        } = &*self.0;
-        if let Some(context) = context.get() {
+    fn context(&self) -> Result<&SslContext, Fault> {
+        let loaded = &*self.0;
+        if let Some(context) = loaded.context.get() {
             return Ok(context);
         }
-        let made = openssl_context(roots, identity.as_ref(), &openssl_probe::probe())?;
-        Ok(context.get_or_init(|| made))
+        let parts = Parts {
+            roots: &loaded.roots,
+            lists: loaded.lists.as_ref(),
+            identity: loaded.identity.as_ref(),
+            level: loaded.settings.security_level,
+        };
+        let made = parts.context(&openssl_probe::probe())?;
+        Ok(loaded.context.get_or_init(|| made))
     }
 }
 
@@ -204,8 +231,8 @@ impl std::fmt::Debug for TlsPolicy {
         f.debug_struct("TlsPolicy")
             .field("own_roots", &self.has_own_roots())
             .field("identity", &self.has_identity())
-            .field("verification", &self.0.verification)
-            .field("server_name", &self.0.server_name)
+            .field("verification", &self.0.settings.verification)
+            .field("server_name", &self.0.settings.server_name)
             .finish_non_exhaustive()
     }
 }
@@ -224,73 +251,14 @@ pub(super) fn one_host(name: &str) -> Result<&str, Failure> {
     Ok(name)
 }
 
-fn not_accepted(errors: &ErrorStack) -> Fault {
-    Fault {
-        code: ErrorCode::CertificateInvalid,
-        variable: "WA_DB_SSL_CERT".to_owned(),
-        message: format!(
-            "WA_DB_SSL_CA or WA_DB_SSL_CERT: OpenSSL does not accept the files: {errors}"
-        ),
-        hint: "keys below 2048 bits RSA and SHA-1 signatures are refused; issue new certificates"
-            .to_owned(),
-    }
-}
-
-/// OpenSSL's suites without those that authenticate nobody or encrypt with broken ciphers.
-const CIPHERS: &str = "DEFAULT:!aNULL:!eNULL:!MD5:!3DES:!DES:!RC4:!IDEA:!SEED:!aDSS:!SRP:!PSK";
-
-/// A context rather than the crate's `SslConnector`, which reads the system's store even where
-/// only our own roots are trusted: 16 ms for each process.
-fn openssl_context(
-    roots: &Roots,
-    identity: Option<&Identity>,
-    found: &ProbeResult,
-) -> Result<SslContext, ErrorStack> {
-    let mut builder = SslContextBuilder::new(SslMethod::tls_client())?;
-    builder.set_options(SslOptions::NO_COMPRESSION);
-    builder.set_mode(
-        SslMode::AUTO_RETRY | SslMode::ACCEPT_MOVING_WRITE_BUFFER | SslMode::ENABLE_PARTIAL_WRITE,
-    );
-    builder.set_cipher_list(CIPHERS)?;
-    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
-    match roots {
-        Roots::System => system_store::trust(&mut builder, found)?,
-        Roots::Only(certificates) => {
-            let mut store = X509StoreBuilder::new()?;
-            for certificate in certificates {
-                store.add_cert(certificate.clone())?;
-            }
-            builder.set_cert_store(store.build());
-        }
-    }
-    if let Some(Identity {
-        leaf,
-        intermediates,
-        key,
-    }) = identity
-    {
-        builder.set_certificate(leaf)?;
-        builder.set_private_key(key)?;
-        for intermediate in intermediates {
-            builder.add_extra_chain_cert(X509::clone(intermediate))?;
-        }
-    }
-    Ok(builder.build())
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use openssl::x509::X509Ref;
-    use openssl_probe::ProbeResult;
-    use wa_db_lab::pki::{Ca, write_file};
-
-    use super::{TlsPolicy, openssl_context};
+    use super::TlsPolicy;
     use crate::code::{ErrorCode, Stage};
     use crate::endpoint::Host;
     use crate::settings::{Environment, Role, Settings};
-    use crate::tls::roots::Roots;
 
     fn policy() -> TlsPolicy {
         let environment = Environment::from_pairs([
@@ -324,24 +292,6 @@ mod tests {
         let policy = policy();
         for (host, name) in [("db.lab.", "db.lab"), ("db.lab", "db.lab"), (".", "")] {
             assert_eq!(policy.name_for(&Host::Name(host.to_owned())), name);
-        }
-    }
-
-    #[test]
-    fn the_systems_store_is_the_one_that_native_tls_finds() {
-        let ca = Ca::root("found on this system");
-        let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("bundle.pem");
-        write_file(&file, ca.cert_pem());
-        let found = ProbeResult {
-            cert_file: Some(file),
-            cert_dir: Vec::new(),
-        };
-        for (roots, is_held) in [(Roots::System, true), (Roots::Only(Vec::new()), false)] {
-            let context = openssl_context(&roots, None, &found).unwrap();
-            let held = context.cert_store().all_certificates();
-            let is_ours = |held: &X509Ref| held.to_der().unwrap() == ca.cert_der();
-            assert_eq!(held.iter().any(is_ours), is_held);
         }
     }
 }

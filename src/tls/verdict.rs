@@ -5,6 +5,7 @@ use openssl::x509::X509VerifyResult;
 
 use crate::code::{ErrorCode, Stage};
 use crate::failure::Failure;
+use crate::settings::SecurityLevel;
 
 /// OpenSSL numbers the alerts it receives from here on (`SSL_AD_REASON_OFFSET`).
 const ALERT_BASE: i32 = 1000;
@@ -22,7 +23,49 @@ pub(crate) fn of_result(result: X509VerifyResult) -> ErrorCode {
     }
 }
 
-/// The same by OpenSSL's words. native-tls keeps the result to itself and only prints it; the
+/// Whether no revocation list was found for a certificate. That is no fault: nobody says that every
+/// CA has one.
+pub(super) fn is_without_list(result: X509VerifyResult) -> bool {
+    result.as_raw() == 3
+}
+
+/// Whether a revocation list's time is over.
+pub(super) fn is_ended_list(result: X509VerifyResult) -> bool {
+    result.as_raw() == 12
+}
+
+/// The failure of a revocation list that cannot be used, if that is what the result says. `end`:
+/// which list ended when.
+pub(super) fn unusable_list(
+    result: X509VerifyResult,
+    end: impl FnOnce() -> Option<String>,
+) -> Option<Failure> {
+    let (message, hint) = match result.as_raw() {
+        12 => {
+            let end = end().map_or_else(String::new, |end| format!(": {end}"));
+            (
+                format!("a revocation list of WA_DB_SSL_CRL is out of date{end}"),
+                "fetch the CA's current list; WA_DB_SSL_CRL_STALE=warn goes on with the old one",
+            )
+        }
+        5 | 8 | 11 | 15 | 16 | 33 | 35 | 36 | 44 | 54 => (
+            format!(
+                "a revocation list of WA_DB_SSL_CRL cannot be used for the server's certificate: {}",
+                result.error_string()
+            ),
+            "fetch the list from the CA itself, and look at it with: openssl crl -in FILE -noout -text",
+        ),
+        _ => return None,
+    };
+    Some(Failure::new(
+        Stage::Tls,
+        ErrorCode::CertificateUntrusted,
+        message,
+        hint,
+    ))
+}
+
+/// The contract's word for a failed verification, by OpenSSL's words. native-tls keeps the result to itself and only prints it; the
 /// second column is how OpenSSL 1.1.1 and 3.x word it.
 pub(super) fn of_text(text: &str) -> Option<ErrorCode> {
     const WORDS: &[(&str, ErrorCode)] = &[
@@ -82,7 +125,7 @@ pub(crate) fn not_verified(code: ErrorCode, name: &str, detail: &str, ca_is_set:
             "issue a certificate with extended key usage serverAuth for the server".to_owned(),
         ),
         ErrorCode::CertificateRevoked => (
-            format!("the server's certificate, checked against WA_DB_SSL_CA, is revoked{detail}"),
+            format!("the server's certificate, or one above it, is revoked by a list of WA_DB_SSL_CRL{detail}"),
             "find out why it was revoked before you go on; issue a new one for the server".to_owned(),
         ),
         _ if ca_is_set => (
@@ -166,6 +209,23 @@ pub(crate) fn broken_handshake(errors: Option<&ErrorStack>) -> Failure {
         )
     };
     Failure::new(Stage::Tls, ErrorCode::TlsProtocol, message, hint)
+}
+
+/// A handshake that broke where a security level asks for more than the default.
+pub(super) fn by_level(level: SecurityLevel) -> Failure {
+    let what = match level {
+        SecurityLevel::Modern => "TLS 1.3",
+        SecurityLevel::Intermediate => "TLS 1.3, or a forward-secret AEAD suite of TLS 1.2",
+        SecurityLevel::Old => "TLS 1.2",
+    };
+    Failure::new(
+        Stage::Tls,
+        ErrorCode::TlsProtocol,
+        format!(
+            "the server at WA_DB_HOSTNAME does not agree to WA_DB_SECURITY_LEVEL={level}, which asks for {what}"
+        ),
+        "let the server speak it, or lower WA_DB_SECURITY_LEVEL; nothing below TLS 1.2 is ever spoken",
+    )
 }
 
 #[cfg(test)]

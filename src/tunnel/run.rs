@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::accept::Door;
@@ -67,9 +68,10 @@ async fn start(options: &Options, settings: &Settings) -> Result<(), Vec<Fault>>
     );
     let door = Door::new(Arc::clone(&shared));
     announce(&listeners, admin.as_ref(), settings);
+    let mut doors = JoinSet::new();
     for listener in listeners {
         let admission = Admission::new(options.max_connections, options.max_connections_per_client);
-        tokio::spawn(door.clone().keep(listener, admission));
+        doors.spawn(door.clone().keep(listener, admission));
     }
     if let Some(admin) = admin {
         tokio::spawn(admin.serve(Arc::clone(&shared.health), door.ending.clone()));
@@ -87,6 +89,10 @@ async fn start(options: &Options, settings: &Settings) -> Result<(), Vec<Fault>>
             () = sleep(LOOK) => look(&shared, tls.as_deref()),
         }
     }
+    door.shared.health.drain();
+    door.closing.cancel();
+    // Listeners are closed, and their sockets removed, before anything is waited for.
+    doors.join_all().await;
     drain(&door, options.drain, &mut signals).await;
     Ok(())
 }
@@ -163,10 +169,8 @@ async fn watch_server(shared: Arc<Shared>) {
     }
 }
 
-/// Takes no more clients, and waits for the sessions that are under way.
+/// Waits for the sessions that are under way, and ends those that go on for too long.
 async fn drain(door: &Door, patience: Duration, signals: &mut Signals) {
-    door.shared.health.drain();
-    door.closing.cancel();
     door.sessions.close();
     let under_way = door.sessions.len();
     if under_way > 0 {

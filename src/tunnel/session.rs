@@ -59,7 +59,7 @@ pub(super) async fn serve(incoming: Incoming, shared: Arc<Shared>) {
             let over = pump::run(joined, meters).await;
             tracing::debug!(%peer, ?over, "session ends");
         }
-        Err(Ended::Client(why)) => tracing::info!(%peer, "no session: {why}"),
+        Err(Ended::Client(why)) => tracing::debug!(%peer, "no session: {why}"),
         Err(Ended::Done(what)) => tracing::debug!(%peer, "{what}"),
         Err(Ended::Failed(failure)) => {
             tracing::warn!(%peer, stage = %failure.stage(), code = %failure.code(), hint = failure.hint(), "no session: {failure}");

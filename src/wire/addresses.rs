@@ -142,3 +142,123 @@ fn silent(address: SocketAddr, stage: Stage, share: Duration) -> Failure {
         "check what listens there, or take the address out of the name; raise WA_DB_CONNECT_TIMEOUT if it is merely far away",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::net::SocketAddr;
+    use std::time::Duration;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::Instant;
+
+    use super::Addresses;
+    use crate::code::{ErrorCode, Stage};
+    use crate::failure::Failure;
+    use crate::wire::{Progress, Rejected};
+
+    async fn listeners() -> [TcpListener; 3] {
+        let mut listeners = Vec::new();
+        for address in ["127.0.0.1:0", "127.0.0.2:0", "127.0.0.3:0"] {
+            listeners.push(TcpListener::bind(address).await.unwrap());
+        }
+        listeners.try_into().unwrap()
+    }
+
+    fn addresses(of: &[TcpListener]) -> Vec<SocketAddr> {
+        of.iter().map(|one| one.local_addr().unwrap()).collect()
+    }
+
+    /// Waits for a byte that no server here sends, at all addresses but one.
+    async fn attempt(
+        good: Option<SocketAddr>,
+        address: SocketAddr,
+        mut stream: TcpStream,
+    ) -> Result<SocketAddr, Rejected> {
+        if good != Some(address) {
+            let _ = stream.read_u8().await;
+        }
+        Ok(address)
+    }
+
+    #[tokio::test]
+    async fn addresses_that_accept_and_stay_silent_leave_the_last_its_share() {
+        let listeners = listeners().await;
+        let addresses = addresses(&listeners);
+        let good = addresses[2];
+        let limit = Duration::from_secs(3);
+        let deadline = Instant::now() + limit;
+        let progress = Progress::start(Stage::Connect);
+        let mut tried = Addresses::new(addresses, deadline);
+        let first = tried.dial().await.unwrap();
+        let found = tried
+            .until_good(first, &progress, |address, stream| {
+                progress.enter(Stage::Tls);
+                attempt(Some(good), address, stream)
+            })
+            .await
+            .unwrap();
+        assert_eq!((found, progress.address()), (good, Some(good)));
+        assert!(Instant::now() < deadline, "two shares of three were used");
+    }
+
+    #[tokio::test]
+    async fn the_attempt_that_came_furthest_says_what_is_wrong() {
+        let listeners = listeners().await;
+        let mut addresses = addresses(&listeners);
+        let silent = addresses.remove(0);
+        let refusing = addresses[0];
+        let deadline = Instant::now() + Duration::from_millis(300);
+        let progress = Progress::start(Stage::Connect);
+        // The silent one goes first, so that it has a share and not all of the rest.
+        let first = (silent, TcpStream::connect(silent).await.unwrap());
+        let tried = Addresses::new(addresses, deadline);
+        let failed = tried
+            .until_good(first, &progress, async |address, stream| {
+                let fails = |stage, code| Err(Failure::new(stage, code, "", "").into());
+                if address == refusing {
+                    return fails(Stage::Tls, ErrorCode::TlsRefused);
+                }
+                if address != silent {
+                    return fails(Stage::Connect, ErrorCode::ProtocolError);
+                }
+                progress.enter(Stage::Authenticate);
+                attempt(None, address, stream).await
+            })
+            .await
+            .unwrap_err()
+            .failure;
+        assert_eq!(
+            (failed.stage(), failed.code()),
+            (Stage::Authenticate, ErrorCode::Timeout)
+        );
+        assert!(
+            failed.message().starts_with(&silent.to_string()),
+            "{failed}"
+        );
+        assert_eq!(progress.address(), Some(silent));
+    }
+
+    #[tokio::test]
+    async fn a_refused_login_is_not_repeated_at_the_other_addresses() {
+        let listeners = listeners().await;
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let progress = Progress::start(Stage::Connect);
+        let mut tried = Addresses::new(addresses(&listeners), deadline);
+        let first = tried.dial().await.unwrap();
+        let mut attempts = 0;
+        let failed = tried
+            .until_good(first, &progress, |_, _| {
+                attempts += 1;
+                let code = ErrorCode::AuthenticationFailed;
+                let refused = Failure::new(Stage::Authenticate, code, "", "");
+                std::future::ready(Err::<(), _>(refused.into()))
+            })
+            .await
+            .unwrap_err();
+        assert_eq!(failed.failure.code(), ErrorCode::AuthenticationFailed);
+        assert_eq!(attempts, 1);
+    }
+}

@@ -12,6 +12,7 @@ use tokio_openssl::SslStream;
 
 use super::addresses::Addresses;
 use super::handshake::{Peer, Rejected, TlsFacts, handshake};
+use super::mysql::Greeting;
 use super::progress::Progress;
 use super::resolve::resolve;
 use super::starttls::mysql::{self, SslRequest};
@@ -19,7 +20,7 @@ use super::starttls::postgres;
 use crate::code::Stage;
 use crate::endpoint::{Endpoint, Engine};
 use crate::failure::Failure;
-use crate::settings::{AllowedNetworks, Settings};
+use crate::settings::{AllowedNetworks, Negotiation, Settings};
 use crate::tls::TlsPolicy;
 
 /// Makes secured streams to servers of one engine. The policy comes with each call, since its
@@ -44,9 +45,9 @@ pub(crate) struct Secured {
 pub(crate) struct Greeted {
     /// The address that answered.
     pub(crate) address: SocketAddr,
-    /// The payload of its first packet. Nobody vouches for it.
+    /// What it says of itself. Nobody vouches for it.
     #[allow(dead_code, reason = "the tunnel and the relay read it")]
-    pub(crate) greeting: Vec<u8>,
+    pub(crate) greeting: Greeting,
     stream: TcpStream,
 }
 
@@ -55,7 +56,7 @@ impl Dialer {
     pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             engine: settings.engine(),
-            negotiation: Negotiation::Postgres,
+            negotiation: settings.tls().negotiation,
             allowed: settings.allowed_networks().cloned(),
         }
     }
@@ -232,12 +233,4 @@ impl Greeted {
             stream,
         })
     }
-}
-
-/// Placeholder
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Negotiation {
-    Postgres,
-    #[allow(dead_code)]
-    Direct,
 }

@@ -10,15 +10,27 @@ pub(crate) mod cause;
 pub(crate) mod dial;
 mod dialer;
 mod handshake;
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the relay and the tunnel need all of it"
+)]
+pub(crate) mod mysql;
 mod probe;
 mod progress;
+#[expect(dead_code, reason = "the dialer takes it up with its own commit")]
+pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod starttls;
 
-pub(crate) use self::dialer::{Dialer, Greeted, Secured};
+#[cfg(feature = "mysql")]
+pub(crate) use self::dialer::Greeted;
+pub(crate) use self::dialer::{Dialer, Secured};
+#[cfg(feature = "mysql")]
 pub(crate) use self::handshake::Rejected;
 pub use self::handshake::TlsFacts;
 pub(crate) use self::probe::alert_after_handshake;
 pub(crate) use self::progress::Progress;
 pub use self::progress::StageTimes;
+#[cfg(feature = "mysql")]
 pub(crate) use self::starttls::mysql::SslRequest;

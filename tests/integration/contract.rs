@@ -8,6 +8,7 @@ mod hosts;
 mod json;
 mod lab;
 mod legacy;
+mod negotiation;
 mod shapes;
 mod sockets;
 mod variables;

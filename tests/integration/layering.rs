@@ -13,7 +13,7 @@ use self::source::{File, code, files, without_tests};
 const LONGEST: usize = 500;
 
 /// Crates that belong to the command alone, so that no service compiles them.
-const OF_THE_COMMAND: [&str; 4] = ["clap", "clap_complete", "serde_json", "tracing_subscriber"];
+const OF_THE_COMMAND: [&str; 3] = ["clap", "clap_complete", "tracing_subscriber"];
 
 /// The drivers, and who may know them: `tls` puts the policy into their words,
 /// and the root hands them on to services.

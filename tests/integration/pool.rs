@@ -7,3 +7,4 @@ mod left_behind;
 mod recycling;
 mod restart;
 mod rotation;
+mod wire_depth;

@@ -3,8 +3,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -19,12 +19,16 @@ use crate::support::Variables;
 const MYSQL_REQUEST: usize = 36;
 const POSTGRES_REQUEST: usize = 8;
 
+/// How much is kept of what a client says after TLS: PostgreSQL's length and protocol version.
+pub(crate) const FIRST: usize = 8;
+
 /// How long a client may take for each step.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running front; dropping it ends it.
 pub(crate) struct TlsFront {
     engine: Engine,
+    secured: Arc<Mutex<Vec<u8>>>,
     port: u16,
     stop: Arc<AtomicBool>,
     accepting: Option<JoinHandle<()>>,
@@ -37,30 +41,47 @@ impl TlsFront {
         certificate: &Issued,
         configure: impl FnOnce(&mut SslAcceptorBuilder),
     ) -> Self {
-        let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
-        builder.set_certificate(&certificate.x509()).unwrap();
-        builder.set_private_key(certificate.key().pkey()).unwrap();
-        configure(&mut builder);
-        let acceptor = builder.build();
+        let builder = builder(certificate, configure);
+        Self::serving(engine, builder.build(), greet)
+    }
+
+    /// Starts a PostgreSQL front that expects TLS from the first byte on.
+    pub(crate) fn start_direct(
+        certificate: &Issued,
+        configure: impl FnOnce(&mut SslAcceptorBuilder),
+    ) -> Self {
+        let builder = builder(certificate, configure);
+        Self::serving(Engine::Postgres, builder.build(), |_, _| Ok(()))
+    }
+
+    fn serving(engine: Engine, acceptor: SslAcceptor, greet: Greet) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let secured = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&secured);
         let accepting = std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
                 // What a client does with its handshake is for the test to judge.
-                let _ = serve(engine, &acceptor, stream);
+                let _ = serve(engine, &acceptor, stream, greet, &record);
             }
         });
         Self {
             engine,
+            secured,
             port,
             stop,
             accepting: Some(accepting),
         }
+    }
+
+    /// The first bytes that clients sent once TLS was set up, at most [`FIRST`] of each.
+    pub(crate) fn secured(&self) -> Vec<u8> {
+        self.secured.lock().unwrap().clone()
     }
 
     /// The variables that reach it; what to trust is not said.
@@ -90,18 +111,45 @@ impl Drop for TlsFront {
     }
 }
 
-fn serve(engine: Engine, acceptor: &SslAcceptor, mut stream: TcpStream) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+/// What goes before TLS.
+type Greet = fn(Engine, &mut TcpStream) -> std::io::Result<()>;
+
+fn builder(
+    certificate: &Issued,
+    configure: impl FnOnce(&mut SslAcceptorBuilder),
+) -> SslAcceptorBuilder {
+    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+    builder.set_certificate(&certificate.x509()).unwrap();
+    builder.set_private_key(certificate.key().pkey()).unwrap();
+    configure(&mut builder);
+    builder
+}
+
+fn greet(engine: Engine, stream: &mut TcpStream) -> std::io::Result<()> {
     if engine == Engine::Postgres {
         stream.read_exact(&mut [0; POSTGRES_REQUEST])?;
-        stream.write_all(b"S")?;
+        stream.write_all(b"S")
     } else {
         let greeting = mysql_greeting("8.4.6", "caching_sha2_password", true);
         stream.write_all(&mysql_packet(0, &greeting))?;
-        stream.read_exact(&mut [0; MYSQL_REQUEST])?;
+        stream.read_exact(&mut [0; MYSQL_REQUEST])
     }
+}
+
+fn serve(
+    engine: Engine,
+    acceptor: &SslAcceptor,
+    mut stream: TcpStream,
+    greet: Greet,
+    record: &Mutex<Vec<u8>>,
+) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    greet(engine, &mut stream)?;
     let mut stream = acceptor.accept(stream).map_err(std::io::Error::other)?;
     // A client that came so far is not answered.
-    stream.read_exact(&mut [0])
+    let mut first = [0; FIRST];
+    stream.read_exact(&mut first)?;
+    record.lock().unwrap().extend(first);
+    Ok(())
 }

@@ -1,5 +1,6 @@
-//! One verdict by two ways: `wa-db check`, whose TLS stage is our own dialer's, and the library,
-//! whose TLS is the driver's. A check that passes has gone both ways by itself, in its pool stage.
+//! One verdict by three ways: `wa-db check`, whose TLS stage is our own dialer's; the library at the
+//! direct depth, whose TLS is the driver's; and the library at the wire depth, whose TLS is the
+//! dialer's again, below the driver.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +30,12 @@ pub(crate) fn trusting(server: &Server, ca: &Path) -> Variables {
     with(&server.env(), [("WA_DB_SSL_CA", text(ca))])
 }
 
-/// Goes both ways to the verdict for webapp; what `check` reports of the target.
+/// The variables with one that changes nothing of the verdict and asks for the wire depth.
+pub(crate) fn at_wire_depth(variables: &Variables) -> Variables {
+    with(variables, [("WA_DB_SECURITY_LEVEL", "OLD")])
+}
+
+/// Goes all ways to the verdict for webapp; what `check` reports of the target.
 #[track_caller]
 pub(crate) fn both(what: &str, variables: &Variables, expected: Verdict) -> Value {
     both_as(Role::Webapp, what, variables, expected)
@@ -43,6 +49,8 @@ pub(crate) fn both_as(role: Role, what: &str, variables: &Variables, expected: V
     assert_eq!(outcome.verdict(), expected, "{what}, by check: {outcome:?}");
     let (verdict, said) = by_library(role, variables);
     assert_eq!(verdict, expected, "{what}, by the library: {said}");
+    let (verdict, said) = by_library(role, &at_wire_depth(variables));
+    assert_eq!(verdict, expected, "{what}, at the wire depth: {said}");
     outcome.target()
 }
 

@@ -6,22 +6,22 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use mysql_async::{Conn, Opts, OptsBuilder};
 
 use super::failure::{self, Reached};
-use super::session;
+use super::{relay, session};
 use crate::code::Stage;
 use crate::connect::after_tls;
 use crate::connect::error::ConnectError;
-use crate::connect::sequence::first_of;
+use crate::connect::sequence::{Turn, first_of};
 use crate::endpoint::{Endpoint, Engine, Host};
 use crate::failure::Failure;
-use crate::settings::{Settings, TargetSession, Verification};
+use crate::settings::{Depth, Settings, TargetSession, Verification};
 use crate::tls::{CertificateExpiries, Reloading, TlsPolicy, native};
-use crate::wire::{Dialer, Progress, StageTimes, dial, resolve};
+use crate::wire::{Dialer, Greeted, StageTimes, dial, resolve};
 
 /// The longest packet that any server can be set to take or send. What a server takes in fact it
 /// says itself, in its error.
@@ -36,6 +36,7 @@ pub struct MySqlConnector(Arc<Inner>);
 
 struct Inner {
     settings: Settings,
+    dialer: Dialer,
     packet_limit: usize,
     files: Reloading<Arc<[Opts]>>,
 }
@@ -46,10 +47,10 @@ pub struct MySqlConnection {
     pub conn: Conn,
     /// The server of the list that answered.
     pub endpoint: Endpoint,
-    /// How long each stage took. The driver makes dial, TLS and login in one go, so they stand
-    /// together under `connect`.
+    /// How long each stage took. At the direct depth the driver makes dial, TLS and login in one
+    /// go, so they stand together under `connect`.
     pub times: StageTimes,
-    /// When the certificates in our own files end.
+    /// When the certificates end.
     pub expiries: CertificateExpiries,
 }
 
@@ -101,6 +102,7 @@ impl MySqlConnector {
     fn of(settings: &Settings, packet_limit: usize, files: Reloading<Arc<[Opts]>>) -> Self {
         Self(Arc::new(Inner {
             settings: settings.clone(),
+            dialer: Dialer::new(settings),
             packet_limit,
             files,
         }))
@@ -120,11 +122,13 @@ impl MySqlConnector {
     /// # Cancel Safety
     /// Dropping the future closes what was opened.
     pub async fn connect(&self) -> Result<MySqlConnection, ConnectError> {
+        let inner = &*self.0;
         let Inner {
             settings,
             packet_limit,
             files,
-        } = &*self.0;
+            ..
+        } = inner;
         let (policy, options) =
             files.current::<ConnectError>(|policy| all_options(settings, *packet_limit, policy));
         let mut options = options.iter();
@@ -133,7 +137,7 @@ impl MySqlConnector {
             // The list of options was made from the same list of servers.
             let options = options.next().cloned().unwrap_or_default();
             async move {
-                let mut conn = open(settings, &endpoint, options, &turn.progress, policy).await?;
+                let (mut conn, server) = open(inner, &endpoint, options, &turn, policy).await?;
                 turn.progress.enter(Stage::Session);
                 if settings.target() != TargetSession::Any {
                     session::check_target(&mut conn, settings.target(), &endpoint).await?;
@@ -142,7 +146,10 @@ impl MySqlConnector {
                     conn,
                     endpoint,
                     times: turn.progress.times(),
-                    expiries: policy.expiries(),
+                    expiries: CertificateExpiries {
+                        server,
+                        ..policy.expiries()
+                    },
                 })
             }
         })
@@ -150,13 +157,18 @@ impl MySqlConnector {
     }
 }
 
+/// The session, and when the server's certificate ends if that was seen.
 async fn open(
-    settings: &Settings,
+    inner: &Inner,
     endpoint: &Endpoint,
     options: Opts,
-    progress: &Progress,
+    turn: &Turn,
     policy: &TlsPolicy,
-) -> Result<Conn, Failure> {
+) -> Result<(Conn, Option<SystemTime>), Failure> {
+    let Inner {
+        settings, dialer, ..
+    } = inner;
+    let Turn { progress, deadline } = turn;
     let password = settings.password().read()?;
     let with_password = OptsBuilder::from_opts(options).pass(
         password
@@ -165,9 +177,27 @@ async fn open(
     );
     if let Host::Socket(_) = endpoint.host() {
         progress.enter(Stage::Connect);
-        return dial_and_login(with_password)
-            .await
-            .map_err(|error| failure::of_login(&error, Reached::Socket, settings.password()));
+        let login = dial_and_login(with_password).await;
+        let conn = login
+            .map_err(|error| failure::of_login(&error, Reached::Socket, settings.password()))?;
+        return Ok((conn, None));
+    }
+    if let Depth::Wire(_) = policy.depth() {
+        let attempt = async |address, stream| {
+            let way = relay::Way {
+                dialer,
+                endpoint,
+                policy,
+                password: settings.password(),
+                progress,
+            };
+            let greeted = Greeted::read(address, stream).await?;
+            relay::open(way, greeted, with_password.clone()).await
+        };
+        // In a box, so that the driver's own way does not carry the room this needs.
+        let opened = Box::pin(dialer.each(endpoint, *deadline, progress, attempt)).await;
+        let (conn, facts) = opened.map_err(|rejected| rejected.failure)?;
+        return Ok((conn, facts.expires));
     }
     let addresses = resolve::resolve(endpoint, settings.allowed_networks()).await?;
     progress.enter(Stage::Connect);
@@ -192,7 +222,7 @@ async fn open(
     let attempts = match dial::race(&addresses, attempt, goes_on).await {
         Ok((address, conn)) => {
             progress.at(address);
-            return Ok(conn);
+            return Ok((conn, None));
         }
         Err(attempts) => attempts,
     };
@@ -209,14 +239,13 @@ async fn open(
         return Err(failure::no_address());
     };
     progress.at(address);
-    let dialer = Dialer::new(settings);
-    Err(after_tls::explain(&dialer, failure, endpoint, address, policy).await)
+    Err(after_tls::explain(dialer, failure, endpoint, address, policy).await)
 }
 
 /// The driver's own connect. It panics where a server asks for a login method that was not compiled
 /// in (MariaDB's `parsec`) or switches methods twice; a server must not be able to end a task of
 /// ours, so that counts as an error like any other.
-async fn dial_and_login(options: impl Into<Opts>) -> Result<Conn, mysql_async::Error> {
+pub(super) async fn dial_and_login(options: impl Into<Opts>) -> Result<Conn, mysql_async::Error> {
     // What the driver leaves behind is dropped with its future: nothing of it is seen again.
     AssertUnwindSafe(Conn::new(options))
         .catch_unwind()
@@ -279,9 +308,12 @@ fn options(
     if matches!(endpoint.host(), Host::Socket(_)) {
         return Ok(builder.into());
     }
+    let builder = builder.tcp_port(endpoint.port());
+    if let Depth::Wire(_) = policy.depth() {
+        return Ok(builder.into());
+    }
     let name = policy.name_for(endpoint.host());
     Ok(builder
-        .tcp_port(endpoint.port())
         .ssl_opts(native::mysql_options(policy, &name)?)
         .into())
 }

@@ -212,7 +212,7 @@ fn file_demanded() -> Failure {
     )
 }
 
-fn broke_off(error: &dyn std::fmt::Display) -> Failure {
+pub(super) fn broke_off(error: &dyn std::fmt::Display) -> Failure {
     Failure::new(
         Stage::Authenticate,
         ErrorCode::ProtocolError,

@@ -2,6 +2,8 @@
 
 mod connector;
 mod failure;
+mod pump;
+mod relay;
 pub(crate) mod session;
 
 pub use self::connector::{MySqlConnection, MySqlConnector};

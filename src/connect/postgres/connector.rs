@@ -1,15 +1,19 @@
 //! [`PostgresConnector`]: dial, TLS, login, and a look at what kind of server it is.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use tokio_postgres::tls::TlsConnect;
 
+use super::direct_tls::DirectTls;
 use super::login::{LoggedIn, Login, login, login_locally};
 use super::monitor::SessionMonitor;
+use super::secured::{Server, login_secured};
 use super::session;
 use crate::code::Stage;
 use crate::connect::after_tls;
@@ -17,7 +21,7 @@ use crate::connect::error::ConnectError;
 use crate::connect::sequence::{Turn, first_of};
 use crate::endpoint::{Endpoint, Engine, Host};
 use crate::failure::Failure;
-use crate::settings::Settings;
+use crate::settings::{Depth, Settings};
 use crate::tls::{CertificateExpiries, Reloading, TlsPolicy, native};
 use crate::wire::{Dialer, Progress, StageTimes, starttls};
 
@@ -28,7 +32,7 @@ pub struct PostgresConnector(Arc<Inner>);
 struct Inner {
     settings: Settings,
     dialer: Dialer,
-    files: Reloading<native_tls::TlsConnector>,
+    files: Reloading<TlsBy>,
 }
 
 /// One connection that is ready for queries.
@@ -43,7 +47,7 @@ pub struct PostgresConnection {
     pub endpoint: Endpoint,
     /// How long each stage took.
     pub times: StageTimes,
-    /// When the certificates in our own files end.
+    /// When the certificates end.
     pub expiries: CertificateExpiries,
 }
 
@@ -71,7 +75,9 @@ impl PostgresConnector {
     /// engine.
     pub fn new(settings: &Settings) -> Result<Self, ConnectError> {
         settings.require_engine(Engine::Postgres)?;
-        let files = Reloading::new(settings.tls().clone(), native_connector)?;
+        let files = Reloading::new(settings.tls().clone(), |policy| {
+            TlsBy::new(settings, policy)
+        })?;
         Ok(Self::of(settings, files))
     }
 
@@ -81,11 +87,13 @@ impl PostgresConnector {
         settings: &Settings,
         policy: TlsPolicy,
     ) -> Result<Self, ConnectError> {
-        let files = Reloading::starting_with(policy, settings.tls().clone(), native_connector)?;
+        let files = Reloading::starting_with(policy, settings.tls().clone(), |policy| {
+            TlsBy::new(settings, policy)
+        })?;
         Ok(Self::of(settings, files))
     }
 
-    fn of(settings: &Settings, files: Reloading<native_tls::TlsConnector>) -> Self {
+    fn of(settings: &Settings, files: Reloading<TlsBy>) -> Self {
         Self(Arc::new(Inner {
             settings: settings.clone(),
             dialer: Dialer::new(settings),
@@ -108,10 +116,16 @@ impl PostgresConnector {
     /// Dropping the future closes what was opened.
     pub async fn connect(&self) -> Result<PostgresConnection, ConnectError> {
         let settings = &self.0.settings;
-        let (policy, tls) = self.0.files.current::<ConnectError>(native_connector);
+        let (policy, tls) = self
+            .0
+            .files
+            .current::<ConnectError>(|policy| TlsBy::new(settings, policy));
+        if let TlsBy::Driver(direct) = &tls {
+            direct.prepare();
+        }
         let (policy, tls) = (&policy, &tls);
         first_of(settings, |endpoint, turn| async move {
-            let opened = self.open(&endpoint, &turn, policy, tls).await?;
+            let (opened, server) = self.open(&endpoint, &turn, policy, tls).await?;
             session::check_target(&opened, settings.target(), &endpoint).await?;
             opened.monitor.0.hand_over();
             Ok(PostgresConnection {
@@ -120,19 +134,23 @@ impl PostgresConnector {
                 monitor: opened.monitor,
                 endpoint,
                 times: turn.progress.times(),
-                expiries: policy.expiries(),
+                expiries: CertificateExpiries {
+                    server,
+                    ..policy.expiries()
+                },
             })
         })
         .await
     }
 
+    /// The session, and when the server's certificate ends if that was seen.
     async fn open(
         &self,
         endpoint: &Endpoint,
         turn: &Turn,
         policy: &TlsPolicy,
-        tls: &native_tls::TlsConnector,
-    ) -> Result<LoggedIn, Failure> {
+        tls: &TlsBy,
+    ) -> Result<(LoggedIn, Option<SystemTime>), Failure> {
         let Inner {
             settings, dialer, ..
         } = &*self.0;
@@ -140,42 +158,77 @@ impl PostgresConnector {
         if let Host::Socket(directory) = endpoint.host() {
             progress.enter(Stage::Connect);
             let socket = session::socket_file(directory, endpoint.port());
-            return login_locally(&socket, Login::local(settings), progress).await;
+            let local = login_locally(&socket, Login::local(settings), progress).await?;
+            return Ok((local, None));
         }
+        let server = Server {
+            dialer,
+            settings,
+            endpoint,
+            policy,
+        };
         let attempt = async |address, stream| {
-            let opened = self.log_in(endpoint, progress, policy, tls, stream).await;
-            match opened {
-                Err(failure) => {
-                    Err(after_tls::explain(dialer, failure, endpoint, address, policy).await)?
+            progress.enter(Stage::Tls);
+            match tls {
+                TlsBy::Driver(direct) => {
+                    let session =
+                        log_in_directly(direct, server, address, stream, progress).await?;
+                    Ok((session, None))
                 }
-                Ok(ready) => Ok(ready),
+                TlsBy::Dialer => {
+                    let secured = dialer.secure(endpoint, policy, address, stream).await?;
+                    let expires = secured.facts.expires;
+                    let session = login_secured(secured, server, progress).await?;
+                    Ok((session, expires))
+                }
             }
         };
-        dialer
-            .each(endpoint, *deadline, progress, attempt)
-            .await
-            .map_err(|rejected| rejected.failure)
+        let logged_in = dialer.each(endpoint, *deadline, progress, attempt).await;
+        logged_in.map_err(|rejected| rejected.failure)
     }
+}
 
-    async fn log_in(
-        &self,
-        endpoint: &Endpoint,
-        progress: &Progress,
-        policy: &TlsPolicy,
-        tls: &native_tls::TlsConnector,
-        mut stream: TcpStream,
-    ) -> Result<LoggedIn, Failure> {
-        progress.enter(Stage::Tls);
-        let name = policy.name_for(endpoint.host());
-        let connector = native::postgres_connector(tls, &name)?;
-        starttls::postgres::request(&mut stream).await?;
-        match TlsConnect::<TcpStream>::connect(connector, stream).await {
-            Ok(stream) => login(stream, Login::over_tls(&self.0.settings, policy), progress).await,
-            Err(error) => Err(native::failure(&error, policy, &name).caused_by(error)),
+/// Who performs the TLS handshake.
+#[derive(Clone)]
+enum TlsBy {
+    /// native-tls, as `postgres-native-tls` has it.
+    Driver(DirectTls),
+    /// Our own dialer: the policy asks for more than native-tls can say.
+    Dialer,
+}
+
+impl TlsBy {
+    fn new(settings: &Settings, policy: &TlsPolicy) -> Result<Self, ConnectError> {
+        match settings.tls().depth() {
+            Depth::Direct => Ok(Self::Driver(DirectTls::new(policy)?)),
+            Depth::Wire(_) => Ok(Self::Dialer),
         }
     }
 }
 
-fn native_connector(policy: &TlsPolicy) -> Result<native_tls::TlsConnector, ConnectError> {
-    native::connector(policy).map_err(ConnectError::from)
+/// TLS as the driver does it, and the login.
+async fn log_in_directly(
+    direct: &DirectTls,
+    server: Server<'_>,
+    address: SocketAddr,
+    mut stream: TcpStream,
+    progress: &Progress,
+) -> Result<LoggedIn, Failure> {
+    let Server {
+        dialer,
+        settings,
+        endpoint,
+        policy,
+    } = server;
+    let name = policy.name_for(endpoint.host());
+    starttls::postgres::request(&mut stream).await?;
+    let connector = native::postgres_connector(direct.connector().await?, &name)?;
+    let logged_in = match TlsConnect::<TcpStream>::connect(connector, stream).await {
+        Ok(stream) => login(stream, Login::over_tls(settings, policy), progress).await,
+        Err(error) => Err(native::failure(&error, policy, &name).caused_by(error)),
+    };
+    match logged_in {
+        Err(failure) => Err(after_tls::explain(dialer, failure, endpoint, address, policy).await),
+        ready => ready,
+    }
 }

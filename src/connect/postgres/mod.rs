@@ -3,6 +3,7 @@
 mod authentication;
 mod connector;
 mod copies;
+mod direct_tls;
 mod driver;
 mod failure;
 mod guard;

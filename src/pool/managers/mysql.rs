@@ -38,6 +38,16 @@ pub(in crate::pool) struct MySqlSession {
 }
 
 impl MySqlSession {
+    /// A session on which nobody has changed anything yet.
+    pub(in crate::pool) fn new(conn: Conn) -> Self {
+        let mut session = Self {
+            conn,
+            autocommit: true,
+        };
+        session.autocommit = session.commits_by_itself();
+        session
+    }
+
     /// The server's last word on the session, where it is one.
     ///
     /// After an error there is none. The driver also takes the answer to a prepared statement for
@@ -135,13 +145,8 @@ impl Engine for MySqlEngine {
 
     async fn open(&self) -> Result<Opened<MySqlSession>, ConnectError> {
         let opened = self.connector.connect().await?;
-        let mut session = MySqlSession {
-            conn: opened.conn,
-            autocommit: true,
-        };
-        session.autocommit = session.commits_by_itself();
         Ok(Opened {
-            connection: session,
+            connection: MySqlSession::new(opened.conn),
             times: opened.times,
             expiries: opened.expiries,
         })

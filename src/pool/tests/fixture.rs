@@ -114,6 +114,7 @@ impl Engine for FakeEngine {
                 (Stage::Tls, Duration::from_millis(5)),
             ],
             expiries: CertificateExpiries {
+                server: Some(SystemTime::now() + Duration::from_secs(7200)),
                 client: Some(SystemTime::now() + Duration::from_secs(3600)),
                 ca: None,
             },

@@ -73,6 +73,8 @@ fn every_metric_of_the_table_is_told_and_true() {
             assert_eq!(told["wa_db_connect_seconds stage=connect"], [0.002, 0.002]);
             let left = told["wa_db_certificate_expiry_seconds certificate=client"][0];
             assert!((3500.0..=3600.0).contains(&left), "{left}");
+            let left = told["wa_db_certificate_expiry_seconds certificate=server"][0];
+            assert!((7100.0..=7200.0).contains(&left), "{left}");
             let unset = "wa_db_certificate_expiry_seconds certificate=ca";
             assert!(!told.contains_key(unset), "there is no CA file");
 

@@ -18,7 +18,7 @@ fn a07_unverified_server_gets_neither_the_password_nor_its_md5_hash() {
         PostgresScript::AskClearPassword,
         PostgresScript::AskMd5Password,
     ];
-    each(Depth::BOTH, |depth| {
+    each(Depth::ALL, |depth| {
         for script in &scripts {
             let case = (depth, script);
             let fake = stand.start(script.clone());
@@ -32,7 +32,7 @@ fn a07_unverified_server_gets_neither_the_password_nor_its_md5_hash() {
 #[test]
 fn a07_verified_server_may_ask_for_the_password() {
     let stand = Stand::new();
-    each(Depth::BOTH, |depth| {
+    each(Depth::ALL, |depth| {
         let fake = stand.start(PostgresScript::AskClearPassword);
         depth.meet(&stand.trusting(&fake)).assert_passed(&depth);
         assert!(fake.received_contains(FAKE_PASSWORD.as_bytes()));
@@ -48,7 +48,7 @@ fn a08_server_without_channel_binding_is_refused_where_it_is_required() {
         PostgresScript::AskClearPassword,
         PostgresScript::AskMd5Password,
     ];
-    each(Depth::BOTH, |depth| {
+    each(Depth::ALL, |depth| {
         for script in &scripts {
             let case = (depth, script);
             let fake = stand.start(script.clone());
@@ -91,7 +91,7 @@ fn a09_server_that_does_not_prove_that_it_knows_the_password_is_refused() {
             "authentication_method_refused",
         ),
     ];
-    each(Depth::BOTH, |depth| {
+    each(Depth::ALL, |depth| {
         for (fault, code) in &faults {
             let case = (depth, fault);
             let fake = stand.start(PostgresScript::Scram(fault.clone()));
@@ -112,7 +112,7 @@ fn a09_server_that_does_not_prove_that_it_knows_the_password_is_refused() {
 fn a10_iteration_count_out_of_bounds_is_refused_before_it_is_computed() {
     let stand = Stand::new();
     let counts = [0, 1, 4095, 1_000_001, (1 << 31) - 1, 1 << 31, u64::MAX];
-    each(Depth::BOTH, |depth| {
+    each(Depth::ALL, |depth| {
         for count in counts {
             let case = (depth, count);
             let fake = stand.start(PostgresScript::Scram(ScramFault::Iterations(count)));
@@ -135,7 +135,7 @@ fn a11_plugins_that_give_the_password_away_are_refused() {
     ];
     let cases = scripts
         .into_iter()
-        .flat_map(|script| Depth::BOTH.map(|depth| (depth, script.clone())));
+        .flat_map(|script| Depth::ALL.map(|depth| (depth, script.clone())));
     each(cases, |case| {
         let fake = stand.start(case.1.clone());
         let met = case.0.meet(&unverified(&stand.trusting(&fake)));
@@ -196,7 +196,7 @@ fn a13_server_that_asks_for_a_local_file_gets_no_byte_of_it() {
     let stand = Stand::new();
     let file = stand.path("private.txt");
     std::fs::write(&file, "canary of the file").unwrap();
-    each(Depth::BOTH, |depth| {
+    each(Depth::ALL, |depth| {
         let fake = stand.start(MySqlScript::LocalInfile(file.clone()));
         let variables = unverified(&stand.trusting(&fake));
         // Makes the library, too, ask the server something.
@@ -211,7 +211,7 @@ fn a13_server_that_asks_for_a_local_file_gets_no_byte_of_it() {
 #[test]
 fn a14_socket_that_the_server_names_is_never_dialled() {
     let stand = Stand::new();
-    each(Depth::BOTH, |depth| {
+    each(Depth::ALL, |depth| {
         let trap = UnixTrap::start(stand.path(&format!("{depth:?}.sock"))).unwrap();
         let script: Script = MySqlScript::NameSocket(trap.path().into()).into();
         let fake = stand.start(script);

@@ -17,10 +17,10 @@ const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// direction of writing.
 const STEERING: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}ok\rfake\u{9b}31m\u{202e}desrever";
 
-fn both<const N: usize>(scripts: [Script; N]) -> impl Iterator<Item = (Depth, Script)> {
+fn at_all<const N: usize>(scripts: [Script; N]) -> impl Iterator<Item = (Depth, Script)> {
     scripts
         .into_iter()
-        .flat_map(|script| Depth::BOTH.map(|depth| (depth, script.clone())))
+        .flat_map(|script| Depth::ALL.map(|depth| (depth, script.clone())))
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn a01_server_without_tls_is_refused_and_nothing_further_is_sent() {
         PostgresScript::RefuseTls.into(),
         MySqlScript::RefuseTls.into(),
     ];
-    each(both(scripts), |case| {
+    each(at_all(scripts), |case| {
         let fake = stand.start(case.1.clone());
         // Verification off never means plaintext.
         let met = case.0.meet(&unverified(&stand.trusting(&fake)));
@@ -83,7 +83,7 @@ fn a02_a03_a04_plaintext_around_the_tls_answer_is_never_acted_on() {
     ];
     let cases = cases
         .into_iter()
-        .flat_map(|(script, code)| Depth::BOTH.map(|depth| (depth, script.clone(), code)));
+        .flat_map(|(script, code)| Depth::ALL.map(|depth| (depth, script.clone(), code)));
     each(cases, |case| {
         let fake = stand.start(case.1.clone());
         let met = case.0.meet(&unverified(&stand.trusting(&fake)));
@@ -132,7 +132,7 @@ fn a05_a06_error_before_tls_is_marked_as_hearsay_and_cannot_steer_the_terminal()
     ];
     let cases = cases
         .into_iter()
-        .flat_map(|(script, verdict)| Depth::BOTH.map(|depth| (depth, script.clone(), verdict)));
+        .flat_map(|(script, verdict)| Depth::ALL.map(|depth| (depth, script.clone(), verdict)));
     each(cases, |case| {
         let fake = stand.start(case.1.clone());
         let variables = stand.trusting(&fake);
@@ -175,7 +175,7 @@ fn a05_error_before_tls_does_not_keep_from_the_next_server_of_the_list() {
 #[test]
 fn a05_error_of_a_login_without_a_state_of_its_own_is_hearsay_and_may_be_tried_again() {
     let stand = Stand::new();
-    each(Depth::BOTH, |depth| {
+    each(Depth::ALL, |depth| {
         let error = mysql_error(3118, Some("HY000"), "account is locked");
         let fake = stand.start(MySqlScript::Break {
             at: Stage::Login,
@@ -185,7 +185,7 @@ fn a05_error_of_a_login_without_a_state_of_its_own_is_hearsay_and_may_be_tried_a
         // A check has seen TLS work just before, so it can say where this belongs.
         let stage = match depth {
             Depth::Check => "authenticate",
-            Depth::Library => "connect",
+            Depth::Library | Depth::Wire => "connect",
         };
         met.assert_failed(stage, "server_error", &depth);
         for words in ["unverified text from the peer", "3118", "is locked"] {
@@ -209,7 +209,7 @@ fn a05_error_of_a_server_that_nobody_verifies_is_hearsay_after_tls_too() {
             fault: Fault::Raw(mysql_packet(3, &mysql)),
         }),
     ];
-    each(both(cases), |case| {
+    each(at_all(cases), |case| {
         let fake = stand.start(case.1.clone());
         let trusting = stand.trusting(&fake);
         for (variables, hearsay) in [(unverified(&trusting), true), (trusting, false)] {
@@ -228,7 +228,7 @@ fn a05_error_of_a_server_that_nobody_verifies_is_hearsay_after_tls_too() {
 fn a05_error_of_a_server_that_nobody_verifies_is_hearsay_after_the_login_too() {
     let stand = Stand::new();
     let text = format!("ask somebody else{STEERING}");
-    each(Depth::BOTH, |depth| {
+    each(Depth::ALL, |depth| {
         let fake = stand.start(PostgresScript::Break {
             at: Stage::Ready,
             fault: Fault::Raw(postgres_error("53000", &text)),

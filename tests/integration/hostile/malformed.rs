@@ -73,7 +73,7 @@ fn a16_reset_close_banner_and_noise_at_every_stage_give_typed_errors() {
             ]
         })
     });
-    let cases = scripts.flat_map(|script| Depth::BOTH.map(|depth| (depth, script.clone())));
+    let cases = scripts.flat_map(|script| Depth::ALL.map(|depth| (depth, script.clone())));
     each(cases, |case| {
         let fake = stand.start(case.1.clone());
         let met = case.0.meet(&hurried(&stand.trusting(&fake)));
@@ -93,6 +93,7 @@ fn a16_hang_up_before_any_answer_is_a_matter_of_the_connection_not_of_tls() {
         [
             (Depth::Check, postgres(fault.clone())),
             (Depth::Library, postgres(fault.clone())),
+            (Depth::Wire, postgres(fault.clone())),
             (Depth::Check, mysql(fault)),
         ]
     });
@@ -158,7 +159,7 @@ fn a16_messages_of_postgres_that_make_no_sense_give_typed_errors() {
     ];
     let cases = scripts
         .into_iter()
-        .flat_map(|script| Depth::BOTH.map(|depth| (depth, script.clone())));
+        .flat_map(|script| Depth::ALL.map(|depth| (depth, script.clone())));
     each(cases, |case| {
         let fake = stand.start(case.1.clone());
         let met = case.0.meet(&patient(&stand.trusting(&fake)));
@@ -193,7 +194,7 @@ fn a16_greetings_of_mysql_that_make_no_sense_give_typed_errors() {
     ]);
     let cases = faults
         .into_iter()
-        .flat_map(|fault| Depth::BOTH.map(|depth| (depth, fault)));
+        .flat_map(|fault| Depth::ALL.map(|depth| (depth, fault)));
     each(cases, |case| {
         let fake = stand.start(MySqlScript::Greeting(case.1));
         let met = case.0.meet(&hurried(&stand.trusting(&fake)));
@@ -251,7 +252,7 @@ fn a16_packets_of_mysql_that_make_no_sense_give_typed_errors() {
     .into();
     let cases = packets
         .into_iter()
-        .flat_map(|(name, bytes)| Depth::BOTH.map(|depth| (depth, name, bytes.clone())));
+        .flat_map(|(name, bytes)| Depth::ALL.map(|depth| (depth, name, bytes.clone())));
     each(cases, |(depth, name, bytes)| {
         let case = (depth, name);
         let fake = stand.start(MySqlScript::Break {

@@ -1,4 +1,4 @@
-//! Meeting a server at either depth, and what must hold however it ends.
+//! Meeting a server at every depth, and what must hold however it ends.
 
 use std::error::Error;
 use std::fmt::{self, Debug};
@@ -16,6 +16,7 @@ use wa_db_lab::fake::FAKE_PASSWORD;
 use wa_db_lab::run::finish;
 
 use crate::support::Variables;
+use crate::verdict::at_wire_depth;
 
 /// No run may take longer; a run that does is killed and fails.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -27,16 +28,19 @@ pub(super) enum Depth {
     Check,
     /// One connection of the library's connector, in this process.
     Library,
+    /// The same by our own dialer, for a policy that asks for more than the drivers' TLS can say.
+    Wire,
 }
 
 impl Depth {
-    pub(super) const BOTH: [Self; 2] = [Self::Check, Self::Library];
+    pub(super) const ALL: [Self; 3] = [Self::Check, Self::Library, Self::Wire];
 
     /// Meets the server that the variables name, as the role webapp.
     pub(super) fn meet(self, variables: &Variables) -> Met {
         let met = match self {
             Self::Check => check(variables),
             Self::Library => connect(variables),
+            Self::Wire => connect(&at_wire_depth(variables)),
         };
         met.assert_sound();
         met
@@ -161,8 +165,11 @@ fn check(variables: &Variables) -> Met {
         .find(|stage| stage["status"] == "failed")
         .cloned()
         .unwrap_or_default();
-    // Up to TLS, the stages share one deadline.
-    let shared = ["resolve", "connect", "tls"];
+    // Up to TLS, the stages share one deadline; with PostgreSQL the login is on the same connection.
+    let shared: &[&str] = match target["engine"].as_str() {
+        Some("postgres") => &["resolve", "connect", "tls", "authenticate"],
+        _ => &["resolve", "connect", "tls"],
+    };
     let together = shared.iter().any(|stage| failed["stage"] == *stage);
     let waited: f64 = stages
         .iter()

@@ -19,18 +19,18 @@ use wa_db_lab::pki::{Ca, Leaf, write_file};
 use crate::support::{Variables, text, with};
 
 /// How long a fake's record may take to become whole.
-pub(super) const SETTLED: Duration = Duration::from_secs(20);
+pub(crate) const SETTLED: Duration = Duration::from_secs(20);
 /// How many cases of a table run at once.
 const SIDE_BY_SIDE: usize = 8;
 
 /// A CA of its own and a directory for files.
-pub(super) struct Stand {
+pub(crate) struct Stand {
     directory: TempDir,
     ca: Ca,
 }
 
 impl Stand {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory can be made");
         let ca = Ca::root("root of the stand");
         write_file(&directory.path().join("ca.pem"), ca.cert_pem());
@@ -38,29 +38,29 @@ impl Stand {
     }
 
     /// A path in the stand's directory.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    pub(super) fn ca(&self) -> &Ca {
+    pub(crate) fn ca(&self) -> &Ca {
         &self.ca
     }
 
     /// Starts a fake with a certificate that is good for 127.0.0.1, and a session that `check` is
     /// content with.
-    pub(super) fn start(&self, script: impl Into<Script>) -> Fake {
+    pub(crate) fn start(&self, script: impl Into<Script>) -> Fake {
         let script = script.into();
         let persona = script.healthy();
         Fake::start(persona, script, Some(identity(&self.ca)))
     }
 
     /// The variables that lead to the fake and trust the stand's CA.
-    pub(super) fn trusting(&self, fake: &Fake) -> Variables {
+    pub(crate) fn trusting(&self, fake: &Fake) -> Variables {
         self.leading_to(fake.engine(), fake.port())
     }
 
     /// The same for any port.
-    pub(super) fn leading_to(&self, engine: Engine, port: u16) -> Variables {
+    pub(crate) fn leading_to(&self, engine: Engine, port: u16) -> Variables {
         let engine = match engine {
             Engine::Postgres => "PGSQL",
             Engine::MySql => "MYSQL",
@@ -80,7 +80,7 @@ impl Stand {
 }
 
 /// A certificate for 127.0.0.1.
-pub(super) fn identity(ca: &Ca) -> TlsIdentity {
+pub(crate) fn identity(ca: &Ca) -> TlsIdentity {
     let issued = ca.issue(&Leaf::server().cn("db.lab").dns("db.lab").ip("127.0.0.1"));
     TlsIdentity {
         cert_chain_pem: issued.chain_pem(),
@@ -89,20 +89,20 @@ pub(super) fn identity(ca: &Ca) -> TlsIdentity {
 }
 
 /// The variables with verification switched off, so that an attack gets as far as it can.
-pub(super) fn unverified(variables: &Variables) -> Variables {
+pub(crate) fn unverified(variables: &Variables) -> Variables {
     with(variables, [("WA_DB_SSL_CA", ""), ("WA_DB_SSL_VERIFY", "0")])
 }
 
 /// What a fake of either protocol does.
 #[derive(Clone, Debug)]
-pub(super) enum Script {
+pub(crate) enum Script {
     Postgres(PostgresScript),
     MySql(MySqlScript),
 }
 
 impl Script {
     /// A server that tells `check` what it wants to hear of the session.
-    pub(super) fn healthy(&self) -> Persona {
+    pub(crate) fn healthy(&self) -> Persona {
         match self {
             Self::Postgres(_) => Persona::healthy_postgres(),
             Self::MySql(_) => Persona::healthy_mysql(),
@@ -123,13 +123,13 @@ impl From<MySqlScript> for Script {
 }
 
 /// A running fake of either protocol.
-pub(super) enum Fake {
+pub(crate) enum Fake {
     Postgres(FakePostgres),
     MySql(FakeMySql),
 }
 
 impl Fake {
-    pub(super) fn start(persona: Persona, script: Script, identity: Option<TlsIdentity>) -> Self {
+    pub(crate) fn start(persona: Persona, script: Script, identity: Option<TlsIdentity>) -> Self {
         let started = match script {
             Script::Postgres(script) => {
                 FakePostgres::start_as(persona, script, identity).map(Self::Postgres)
@@ -141,7 +141,7 @@ impl Fake {
         started.expect("a fake starts on a free port")
     }
 
-    pub(super) fn engine(&self) -> Engine {
+    pub(crate) fn engine(&self) -> Engine {
         match self {
             Self::Postgres(_) => Engine::Postgres,
             Self::MySql(_) => Engine::MySql,
@@ -150,7 +150,7 @@ impl Fake {
 
     /// Fails the test if the password arrived, as it is or as any of its hashes that the protocols
     /// know. Waits first until the record is whole.
-    pub(super) fn assert_learnt_nothing(&self, case: &dyn Debug) {
+    pub(crate) fn assert_learnt_nothing(&self, case: &dyn Debug) {
         assert!(
             self.wait_ended(SETTLED),
             "{case:?}: clients stayed connected"
@@ -189,7 +189,7 @@ impl Deref for Fake {
 }
 
 /// Runs the test on every case, several at a time.
-pub(super) fn each<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
+pub(crate) fn each<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
     let cases: Mutex<VecDeque<T>> = Mutex::new(cases.into_iter().collect());
     let next = || cases.lock().ok()?.pop_front();
     thread::scope(|scope| {

@@ -116,7 +116,7 @@ fn every_block_of_a_ca_file_counts_whatever_stands_around_it() {
     write_file(&file, several);
     let cases = honest()
         .into_iter()
-        .flat_map(|script| Depth::BOTH.map(|depth| (depth, script.clone())));
+        .flat_map(|script| Depth::ALL.map(|depth| (depth, script.clone())));
     each(cases, |case| {
         let fake = stand.start(case.1.clone());
         let variables = with(&stand.trusting(&fake), [("WA_DB_SSL_CA", text(&file))]);
@@ -136,7 +136,7 @@ fn key_that_does_not_begin_at_the_files_first_byte_is_taken_by_both_drivers() {
     );
     let cases = honest()
         .into_iter()
-        .flat_map(|script| Depth::BOTH.map(|depth| (depth, script.clone())));
+        .flat_map(|script| Depth::ALL.map(|depth| (depth, script.clone())));
     each(cases, |case| {
         let fake = stand.start(case.1.clone());
         let variables = with(

@@ -40,6 +40,41 @@ async fn works(client: &mut Client) -> bool {
     ask(client, "SELECT 1").await.as_deref() == Ok("1")
 }
 
+/// A lazy pool at each depth.
+fn at_both_depths(server: &Server, ca_file: &Path, more: &[(&str, &str)]) -> [Pool; 2] {
+    [&[][..], &[("WA_DB_SECURITY_LEVEL", "OLD")]].map(|depth| {
+        let settings = settings(server, ca_file, &[more, depth].concat());
+        Pool::connect_lazy(&settings).unwrap()
+    })
+}
+
+async fn get_each(pools: &[Pool; 2]) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for pool in pools {
+        clients.push(pool.get().await.unwrap());
+    }
+    clients
+}
+
+async fn assert_each_refused(pools: &[Pool; 2], code: ErrorCode, engine: Engine) {
+    for pool in pools {
+        let refused = pool.get().await.err().and_then(|error| error.code());
+        assert_eq!(refused, Some(code), "{engine:?}");
+    }
+}
+
+async fn assert_each_works(clients: &mut [Client], engine: Engine) {
+    for client in clients {
+        assert!(works(client).await, "{engine:?}");
+    }
+}
+
+async fn close_each(pools: [Pool; 2]) {
+    for pool in pools {
+        pool.close(Duration::from_secs(5)).await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn f15_a_password_file_that_is_swapped_counts_for_the_next_connection() {
     let servers = TestServers::exclusive();
@@ -55,31 +90,24 @@ async fn f15_a_password_file_that_is_swapped_counts_for_the_next_connection() {
             ("WA_DB_PASSWORD", ""),
             ("WA_DB_PASSWORD_FILE", file.as_str()),
         ];
-        let pool = Pool::connect(&settings(server, servers.ca_file(), &more))
-            .await
-            .unwrap();
-        let mut first = pool.get().await.unwrap();
+        let pools = at_both_depths(server, servers.ca_file(), &more);
+        let mut first = get_each(&pools).await;
 
         set_password(server, "the-next-password");
-        let refused = pool.get().await.err().and_then(|error| error.code());
-        assert_eq!(
-            refused,
-            Some(ErrorCode::AuthenticationFailed),
-            "{:?}",
-            server.engine()
-        );
+        assert_each_refused(&pools, ErrorCode::AuthenticationFailed, server.engine()).await;
         swap(&link, &new);
-        let second = pool.get().await;
+        let mut second = Vec::new();
+        for pool in &pools {
+            second.push(pool.get().await);
+        }
         // The account is the other tests' too.
         set_password(server, server.password());
-        assert!(works(&mut second.unwrap()).await, "{:?}", server.engine());
-        assert!(
-            works(&mut first).await,
-            "the old session lives on: {:?}",
-            server.engine()
-        );
-        drop(first);
-        pool.close(Duration::from_secs(5)).await.unwrap();
+        let mut second: Vec<_> = second.into_iter().map(Result::unwrap).collect();
+        assert_each_works(&mut second, server.engine()).await;
+        // The old sessions live on.
+        assert_each_works(&mut first, server.engine()).await;
+        drop((first, second));
+        close_each(pools).await;
     }
 }
 
@@ -97,29 +125,21 @@ async fn f15_a_ca_file_that_is_swapped_counts_for_the_next_connection_and_a_brok
         fs::write(&new, next_ca.cert_pem()).unwrap();
         fs::write(&broken, "no certificate").unwrap();
         symlink(servers.ca_file(), &link).unwrap();
-        let pool = Pool::connect(&settings(server, &link, &[])).await.unwrap();
-        let mut first = pool.get().await.unwrap();
+        let pools = at_both_depths(server, &link, &[]);
+        let mut clients = get_each(&pools).await;
 
         // A broken file keeps the last good one in force.
         swap(&link, &broken);
-        let mut second = pool.get().await.unwrap();
-        assert!(works(&mut second).await);
+        clients.extend(get_each(&pools).await);
+        assert_each_works(&mut clients, server.engine()).await;
 
         server.present(&next_ca.issue(&TestServers::leaf()));
-        let refused = pool.get().await.err().and_then(|error| error.code());
-        assert_eq!(
-            refused,
-            Some(ErrorCode::CertificateUntrusted),
-            "{:?}",
-            server.engine()
-        );
+        assert_each_refused(&pools, ErrorCode::CertificateUntrusted, server.engine()).await;
         swap(&link, &new);
-        let mut third = pool.get().await.unwrap();
-        for client in [&mut first, &mut second, &mut third] {
-            assert!(works(client).await, "{:?}", server.engine());
-        }
-        drop((first, second, third));
-        pool.close(Duration::from_secs(5)).await.unwrap();
+        clients.extend(get_each(&pools).await);
+        assert_each_works(&mut clients, server.engine()).await;
+        drop(clients);
+        close_each(pools).await;
     }
 }
 
@@ -151,11 +171,10 @@ async fn f15_a_client_certificate_that_is_renewed_counts_for_the_next_connection
         ("WA_DB_SSL_CERT", cert_path.as_str()),
         ("WA_DB_SSL_KEY", key_path.as_str()),
     ];
-    let pool = Pool::connect_lazy(&settings(&server, &ca_file, &more)).unwrap();
-    let refused = pool.get().await.err().and_then(|error| error.code());
-    assert_eq!(refused, Some(ErrorCode::AuthenticationFailed));
+    let pools = at_both_depths(&server, &ca_file, &more);
+    assert_each_refused(&pools, ErrorCode::AuthenticationFailed, server.engine()).await;
 
     install(&Leaf::client().cn("app"));
-    let mut client = pool.get().await.unwrap();
-    assert!(works(&mut client).await);
+    let mut clients = get_each(&pools).await;
+    assert_each_works(&mut clients, server.engine()).await;
 }

@@ -187,6 +187,15 @@ impl Ca {
 
     /// A revocation list in PEM that names these certificates; empty, it revokes nothing.
     pub fn crl_pem(&self, revoked: &[&Issued]) -> String {
+        self.list(revoked, Duration::days(7))
+    }
+
+    /// The same, a revocation list whose time was over an hour ago.
+    pub fn ended_crl_pem(&self, revoked: &[&Issued]) -> String {
+        self.list(revoked, -Duration::hours(1))
+    }
+
+    fn list(&self, revoked: &[&Issued], lasts: Duration) -> String {
         let now = OffsetDateTime::now_utc();
         let revoked_certs = revoked.iter().map(|certificate| RevokedCertParams {
             serial_number: SerialNumber::from_slice(&certificate.serial()),
@@ -195,8 +204,8 @@ impl Ca {
             invalidity_date: None,
         });
         let list = CertificateRevocationListParams {
-            this_update: now - Duration::hours(1),
-            next_update: now + Duration::days(7),
+            this_update: now - Duration::hours(2),
+            next_update: now + lasts,
             crl_number: SerialNumber::from(1_u64),
             issuing_distribution_point: None,
             revoked_certs: revoked_certs.collect(),

@@ -1,0 +1,107 @@
+//! What a failed check means under a policy, and what a finished handshake still has to prove.
+
+use openssl::x509::{X509Ref, X509VerifyResult};
+
+use super::chain::Chain;
+use super::pins::{self, Compared};
+use super::policy::TlsPolicy;
+use super::verdict;
+use crate::code::ErrorCode;
+use crate::failure::Failure;
+use crate::settings::{CrlStale, SecurityLevel, Verification};
+
+/// What a failed check of OpenSSL's verification means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    /// The handshake ends.
+    Fatal,
+    /// The operator switched the check off: it goes on, and what failed is told.
+    SwitchedOff,
+    /// Nobody asked for it.
+    NotAsked,
+}
+
+/// Something that does not hold, and did not end the handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The error that it would have been.
+    pub code: ErrorCode,
+    /// What does not hold: lower case, no full stop; names the variable.
+    pub what: String,
+}
+
+/// What the pins say of a finished handshake.
+#[derive(Debug, Default)]
+pub(crate) struct Examined {
+    /// What is only reported.
+    pub(crate) violations: Vec<Violation>,
+    /// What should be changed though it is no fault.
+    pub(crate) warnings: Vec<String>,
+    /// What ends the handshake: `pin_mismatch`.
+    pub(crate) failure: Option<Failure>,
+}
+
+impl TlsPolicy {
+    /// Judges a failed check.
+    pub(crate) fn judge(&self, result: X509VerifyResult) -> Judgement {
+        let settings = self.settings();
+        if verdict::is_without_list(result)
+            || (verdict::is_ended_list(result) && settings.crl_stale == CrlStale::Warn)
+        {
+            return Judgement::NotAsked;
+        }
+        let is_off = match settings.verification {
+            Verification::Full => false,
+            Verification::ChainOnly => verdict::of_result(result) == ErrorCode::HostnameMismatch,
+            Verification::Off => true,
+        };
+        if is_off {
+            Judgement::SwitchedOff
+        } else {
+            Judgement::Fatal
+        }
+    }
+
+    /// The failure of a revocation list that cannot be used for a certificate, if that is what the
+    /// result says.
+    pub(crate) fn unusable_list(
+        &self,
+        result: X509VerifyResult,
+        certificate: Option<&X509Ref>,
+    ) -> Option<Failure> {
+        let end = || self.lists()?.end_of(certificate?.issuer_name());
+        verdict::unusable_list(result, end)
+    }
+
+    /// The failure of a handshake without common ground, for which a security level may be to blame.
+    pub(crate) fn or_by_level(&self, failure: Failure) -> Failure {
+        match self.settings().security_level {
+            Some(level)
+                if failure.code() == ErrorCode::TlsProtocol && level != SecurityLevel::Old =>
+            {
+                verdict::by_level(level).caused_by(failure)
+            }
+            _ => failure,
+        }
+    }
+
+    /// Compares the pins with the certificates of a handshake that passed verification as far as the
+    /// policy asks for it. `verified` is empty where nothing was verified.
+    pub(crate) fn examine(&self, served: &Chain, verified: &Chain) -> Examined {
+        let settings = self.settings();
+        let compare = |set| pins::compare(set, settings.verification, served, verified);
+        let mut examined = Examined::default();
+        if settings.pins_report_only.as_ref().map(compare) == Some(Compared::Differs) {
+            examined.violations.push(Violation {
+                code: ErrorCode::PinMismatch,
+                what: pins::would_mismatch(served),
+            });
+        }
+        match settings.pins.as_ref().map(compare) {
+            Some(Compared::Differs) => examined.failure = Some(pins::mismatch(served)),
+            Some(Compared::MatchesWithoutBackup) => examined.warnings.push(pins::no_backup()),
+            Some(Compared::Matches) | None => {}
+        }
+        examined
+    }
+}

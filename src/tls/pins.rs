@@ -1,0 +1,158 @@
+//! Whether a chain holds a pinned key: [`compare`].
+
+use super::chain::Chain;
+use crate::code::{ErrorCode, Stage};
+use crate::failure::{Failure, hearsay};
+use crate::settings::{PinSet, Verification};
+
+const ENFORCED: &str = "WA_DB_SSL_PINS";
+const REPORT_ONLY: &str = "WA_DB_SSL_PINS_REPORT_ONLY";
+
+/// What a set of pins says of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compared {
+    /// A key of the chain is pinned, and there is a pin of another one to fall back on.
+    Matches,
+    /// A key of the chain is pinned, and no other: once it is lost, nobody can connect.
+    MatchesWithoutBackup,
+    /// No key is pinned.
+    Differs,
+}
+
+/// Compares a set with what a server showed. In a chain that was verified any certificate may have
+/// a pinned key, since each vouches for those below it. Where nothing was verified, only the
+/// server's own key counts: it alone was proven to be the server's by the handshake.
+pub(super) fn compare(
+    set: &PinSet,
+    verification: Verification,
+    served: &Chain,
+    verified: &Chain,
+) -> Compared {
+    let in_chain = if verified.is_empty() {
+        served.pins()
+    } else {
+        verified.pins()
+    };
+    let proven = match verification {
+        Verification::Full | Verification::ChainOnly => verified.pins(),
+        Verification::Off => in_chain.iter().copied().take(1).collect(),
+    };
+    if !proven.iter().any(|pin| set.contains(*pin)) {
+        return Compared::Differs;
+    }
+    if set.pins().iter().all(|pin| in_chain.contains(pin)) {
+        Compared::MatchesWithoutBackup
+    } else {
+        Compared::Matches
+    }
+}
+
+/// The failure of a chain without a pinned key.
+pub(super) fn mismatch(served: &Chain) -> Failure {
+    Failure::new(
+        Stage::Tls,
+        ErrorCode::PinMismatch,
+        format!(
+            "the server's chain holds none of the keys of {ENFORCED}: {}",
+            shown(served)
+        ),
+        "if the server's key was changed on purpose, add its pin to WA_DB_SSL_PINS; if not, somebody may pose as the server",
+    )
+}
+
+/// The same where it is only reported.
+pub(super) fn would_mismatch(served: &Chain) -> String {
+    format!(
+        "the server's chain holds none of the keys of {REPORT_ONLY}: {}",
+        shown(served)
+    )
+}
+
+/// That there is nothing to fall back on.
+pub(super) fn no_backup() -> String {
+    format!(
+        "every key of {ENFORCED} is in the server's chain: add the pin of a backup key that is kept elsewhere, or a lost key locks everyone out"
+    )
+}
+
+fn shown(served: &Chain) -> String {
+    match (served.pins().first(), served.leaf()) {
+        (Some(pin), Some(leaf)) => {
+            format!("its certificate has {pin} ({})", hearsay(&leaf.subject))
+        }
+        _ => "its certificate's key cannot be read".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use openssl::stack::Stack;
+    use wa_db_lab::pki::{Ca, Issued, Leaf};
+
+    use super::*;
+
+    fn chain(certificates: &[&Issued]) -> Chain {
+        let mut stack = Stack::new().unwrap();
+        for certificate in certificates {
+            stack.push(certificate.x509()).unwrap();
+        }
+        Chain::from(&*stack)
+    }
+
+    fn set(chains: &[&Chain]) -> PinSet {
+        let pins = chains.iter().flat_map(|chain| chain.pins());
+        let texts: Vec<_> = pins.map(|pin| pin.to_string()).collect();
+        PinSet::parse("X", &texts.join(";")).unwrap()
+    }
+
+    #[test]
+    fn any_key_of_a_verified_chain_may_be_pinned_and_without_verification_the_servers_own() {
+        use Compared::{Differs, Matches, MatchesWithoutBackup};
+        use Verification::{ChainOnly, Full, Off};
+
+        let ca = Ca::root("pins");
+        let leaf = ca.issue(&Leaf::server().dns("db.lab"));
+        let other = ca.issue(&Leaf::server().dns("other.lab"));
+        let (root, leaf, other) = (chain(&[ca.as_issued()]), chain(&[&leaf]), chain(&[&other]));
+        let both = {
+            let issued = ca.issue(&Leaf::server().dns("db.lab"));
+            chain(&[&issued, ca.as_issued()])
+        };
+        let none = Chain::default();
+        for (pinned, verification, served, verified, expected) in [
+            (set(&[&root, &other]), Full, &both, &both, Matches),
+            (set(&[&root]), Full, &both, &both, MatchesWithoutBackup),
+            (
+                set(&[&root, &both]),
+                Full,
+                &both,
+                &both,
+                MatchesWithoutBackup,
+            ),
+            (set(&[&root]), ChainOnly, &both, &both, MatchesWithoutBackup),
+            (set(&[&other]), Full, &both, &both, Differs),
+            // A certificate that the server sends along proves nothing by itself.
+            (set(&[&root, &other]), Full, &both, &none, Differs),
+            (set(&[&root, &other]), Off, &both, &none, Differs),
+            (set(&[&root, &other]), Off, &both, &both, Differs),
+            (set(&[&leaf, &other]), Off, &leaf, &none, Matches),
+            (set(&[&leaf]), Off, &leaf, &none, MatchesWithoutBackup),
+            (set(&[&leaf]), Off, &none, &none, Differs),
+        ] {
+            let compared = compare(&pinned, verification, served, verified);
+            assert_eq!(compared, expected, "{pinned} {verification:?}");
+        }
+    }
+
+    #[test]
+    fn a_mismatch_shows_the_pin_of_the_certificate_that_was_served() {
+        let ca = Ca::root("shown");
+        let served = chain(&[&ca.issue(&Leaf::server().dns("db.lab"))]);
+        let failure = mismatch(&served);
+        assert_eq!(failure.code(), ErrorCode::PinMismatch);
+        let pin = served.pins()[0].to_string();
+        assert!(failure.message().contains(&pin) && would_mismatch(&served).contains(&pin));
+    }
+}

@@ -1,0 +1,14 @@
+//! `wa-db tunnel`: programs in any language against real servers and hostile ones.
+
+mod admin;
+mod cuts;
+mod door;
+mod ending;
+mod hostile;
+mod inject;
+mod listeners;
+mod postgres;
+mod psql;
+mod running;
+mod silent;
+mod start;
