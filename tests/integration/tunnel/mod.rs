@@ -9,6 +9,6 @@ mod inject;
 mod listeners;
 mod postgres;
 mod psql;
-mod running;
+pub(crate) mod running;
 mod silent;
 mod start;
