@@ -47,14 +47,17 @@ mod tests {
     use std::thread;
 
     use openssl::ssl::{Ssl, SslContextBuilder, SslMethod, SslVersion};
-    use wa_db_lab::pki::{Ca, KeyKind, Leaf};
+    use wa_db_lab::pki::{Ca, Issued, KeyKind, Leaf};
 
     use super::{SecurityLevel, set};
 
     /// Whether a client of a level comes to terms with a server of one version and suite.
-    fn agrees(level: Option<SecurityLevel>, version: SslVersion, suite: &str) -> bool {
-        let issued =
-            Ca::root("level").issue(&Leaf::server().dns("db.lab").key_kind(KeyKind::Rsa2048));
+    fn agrees(
+        issued: &Issued,
+        level: Option<SecurityLevel>,
+        version: SslVersion,
+        suite: &str,
+    ) -> bool {
         let mut server = SslContextBuilder::new(SslMethod::tls_server()).unwrap();
         server.set_security_level(0);
         server.set_max_proto_version(Some(version)).unwrap();
@@ -75,6 +78,8 @@ mod tests {
 
     #[test]
     fn each_level_agrees_to_its_versions_and_suites_and_to_no_others() {
+        let leaf = Leaf::server().dns("db.lab").key_kind(KeyKind::Rsa2048);
+        let issued = Ca::root("level").issue(&leaf);
         let strong = "ECDHE-RSA-AES128-GCM-SHA256";
         let (no_aead, not_forward_secret) = ("ECDHE-RSA-AES128-SHA256", "AES128-GCM-SHA256");
         for (version, suite, default, old, intermediate, modern) in [
@@ -105,7 +110,7 @@ mod tests {
                 (Some(SecurityLevel::Intermediate), intermediate),
                 (Some(SecurityLevel::Modern), modern),
             ] {
-                let found = agrees(level, version, suite);
+                let found = agrees(&issued, level, version, suite);
                 assert_eq!(found, agreed, "{level:?} {version:?} {suite}");
             }
         }

@@ -11,7 +11,7 @@ mod facts;
 mod fingerprint;
 mod identity;
 mod judgement;
-mod level;
+pub(crate) mod level;
 pub(crate) mod native;
 mod pem;
 mod permissions;

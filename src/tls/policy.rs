@@ -54,9 +54,14 @@ impl TlsPolicy {
     /// # Errors
     /// Every fault of every file, by variable.
     pub fn load(settings: &TlsSettings) -> Result<Self, Vec<Fault>> {
+        Self::load_at(settings, SystemTime::now())
+    }
+
+    /// The same as it would be at another time.
+    pub(crate) fn load_at(settings: &TlsSettings, now: SystemTime) -> Result<Self, Vec<Fault>> {
         // Before they are read: a change in between shows as one afterwards.
         let fingerprint = Fingerprint::of(settings);
-        let roots = Roots::load(settings.ca.as_deref());
+        let roots = Roots::load(settings.ca.as_deref(), now);
         let identity = settings.identity.as_ref().map(Identity::load).transpose();
         let lists = settings.crl.as_deref();
         let lists = lists.map(|path| RevocationLists::load(path, settings.crl_stale));

@@ -1,8 +1,8 @@
 //! Whom to trust: [`Roots`].
 
 use std::path::Path;
+use std::time::SystemTime;
 
-use openssl::asn1::Asn1Time;
 use openssl::x509::X509;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -24,8 +24,12 @@ pub(crate) enum Roots {
 
 impl Roots {
     /// Reads `WA_DB_SSL_CA`. Every block counts; one that is no CA stops the start, since a trust
-    /// anchor that silently is none is how connections end up unverified.
-    pub(super) fn load(path: Option<&Path>) -> Result<(Self, Vec<Warning>), Fault> {
+    /// anchor that silently is none is how connections end up unverified. `now`: what the ends of the
+    /// certificates are compared with.
+    pub(super) fn load(
+        path: Option<&Path>,
+        now: SystemTime,
+    ) -> Result<(Self, Vec<Warning>), Fault> {
         let Some(path) = path else {
             return Ok((Self::System, Vec::new()));
         };
@@ -68,7 +72,7 @@ impl Roots {
                     "put the certificate of the CA that signed it there instead of the server's own",
                 ));
             }
-            if is_expired(certificate) {
+            if facts::expires(certificate).is_some_and(|end| end < now) {
                 warnings.push(Warning {
                     variable: VARIABLE.to_owned(),
                     message: format!(
@@ -107,8 +111,4 @@ fn may_anchor(certificate: &X509) -> bool {
         Ok(None) => self_issued,
         Err(_) => false,
     }
-}
-
-fn is_expired(certificate: &X509) -> bool {
-    Asn1Time::days_from_now(0).is_ok_and(|now| *certificate.not_after() < now)
 }

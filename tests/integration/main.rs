@@ -14,6 +14,7 @@ mod clients;
 mod contract;
 mod hostile;
 mod layering;
+mod policy;
 mod pool;
 mod relay;
 mod secrets;

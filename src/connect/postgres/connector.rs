@@ -75,9 +75,7 @@ impl PostgresConnector {
     /// engine.
     pub fn new(settings: &Settings) -> Result<Self, ConnectError> {
         settings.require_engine(Engine::Postgres)?;
-        let files = Reloading::new(settings.tls().clone(), |policy| {
-            TlsBy::new(settings, policy)
-        })?;
+        let files = Reloading::new(settings.tls().clone(), TlsBy::new)?;
         Ok(Self::of(settings, files))
     }
 
@@ -87,9 +85,7 @@ impl PostgresConnector {
         settings: &Settings,
         policy: TlsPolicy,
     ) -> Result<Self, ConnectError> {
-        let files = Reloading::starting_with(policy, settings.tls().clone(), |policy| {
-            TlsBy::new(settings, policy)
-        })?;
+        let files = Reloading::starting_with(policy, settings.tls().clone(), TlsBy::new)?;
         Ok(Self::of(settings, files))
     }
 
@@ -116,10 +112,7 @@ impl PostgresConnector {
     /// Dropping the future closes what was opened.
     pub async fn connect(&self) -> Result<PostgresConnection, ConnectError> {
         let settings = &self.0.settings;
-        let (policy, tls) = self
-            .0
-            .files
-            .current::<ConnectError>(|policy| TlsBy::new(settings, policy));
+        let (policy, tls) = self.0.files.current::<ConnectError>(TlsBy::new);
         if let TlsBy::Driver(direct) = &tls {
             direct.prepare();
         }
@@ -198,8 +191,8 @@ enum TlsBy {
 }
 
 impl TlsBy {
-    fn new(settings: &Settings, policy: &TlsPolicy) -> Result<Self, ConnectError> {
-        match settings.tls().depth() {
+    fn new(policy: &TlsPolicy) -> Result<Self, ConnectError> {
+        match policy.depth() {
             Depth::Direct => Ok(Self::Driver(DirectTls::new(policy)?)),
             Depth::Wire(_) => Ok(Self::Dialer),
         }

@@ -28,8 +28,10 @@ const NOBODYS: &[u8] = b"wa_db_tunnel";
 
 /// The most packets of a login. Real ones take 6; each further factor, question or switch adds 2.
 const PACKETS: usize = 64;
-/// `caching_sha2_password` wants the password itself, or has all that it wants.
+/// `caching_sha2_password` wants the password itself.
 const FULL: &[u8] = &[4];
+/// The packet in which it says that the proof was enough.
+const ENOUGH: &[u8] = &[1, 3];
 
 /// A login that is being carried.
 pub(super) struct Login<'a> {
@@ -37,6 +39,8 @@ pub(super) struct Login<'a> {
     state: &'a State,
     /// Whose login it is, where it is not the client's.
     credentials: Option<Credentials>,
+    /// Whether the client, whatever its proof is worth, waits for a word on it before all is well.
+    awaits_verdict: bool,
     response: Response,
     /// What the server has asked for last.
     method: Vec<u8>,
@@ -79,6 +83,10 @@ impl<'a> Login<'a> {
         } else {
             None
         };
+        let awaits_verdict = credentials.is_some()
+            && response.plugin.as_deref() == Some(CACHING_SHA2)
+            // An empty password is a single zero, or nothing.
+            && response.proof.len() > 1;
         // Mixed with the tunnel's nonce, it would prove nothing to the server.
         response.proof = Vec::new();
         response.plugin = Some(NOBODYS.to_vec());
@@ -88,6 +96,7 @@ impl<'a> Login<'a> {
             shared,
             state,
             credentials,
+            awaits_verdict,
             response,
             method: Vec::new(),
             nonce: Vec::new(),
@@ -149,6 +158,9 @@ impl<'a> Login<'a> {
                     let answer = Answer::parse(&said);
                     self.judge(&answer, server)?;
                     let is_over = matches!(answer, Answer::Ok | Answer::Error(_));
+                    if answer == Answer::Ok && self.awaits_verdict {
+                        client.write(ENOUGH).await.map_err(left)?;
+                    }
                     if relays || is_over {
                         client.write(&said).await.map_err(left)?;
                     } else if let Some(proof) = self.own_answer(&answer, server)? {

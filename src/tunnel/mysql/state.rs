@@ -47,9 +47,22 @@ impl State {
     /// # Errors
     /// Every server that was tried, in one failure.
     pub(super) async fn learn(&self, upstream: &Upstream) -> Result<(), Failure> {
-        let Met { greeting, .. } = meet(upstream, SslRequest::own()).await?;
-        self.note(greeting);
-        Ok(())
+        let mut failed = self.failed.lock().await;
+        self.learn_in_turn(upstream, &mut failed).await.map(drop)
+    }
+
+    async fn learn_in_turn(
+        &self,
+        upstream: &Upstream,
+        failed: &mut Option<(Instant, Failure)>,
+    ) -> Result<Greeting, Failure> {
+        let met = meet(upstream, SslRequest::own()).await;
+        let Met { greeting, .. } = met.inspect_err(|failure| {
+            *failed = Some((Instant::now(), failure.clone()));
+        })?;
+        *failed = None;
+        self.note(greeting.clone());
+        Ok(greeting)
     }
 
     /// The server's greeting, learnt now where it is not known yet.
@@ -69,13 +82,7 @@ impl State {
         {
             return Err(failure.clone());
         }
-        let learnt = self.learn(upstream).await;
-        *failed = learnt
-            .as_ref()
-            .err()
-            .map(|failure| (Instant::now(), failure.clone()));
-        learnt?;
-        self.lock().clone().ok_or_else(unlearnt)
+        self.learn_in_turn(upstream, &mut failed).await
     }
 
     /// Keeps a greeting for the next clients.
@@ -128,13 +135,4 @@ impl State {
     fn lock(&self) -> MutexGuard<'_, Option<Greeting>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn unlearnt() -> Failure {
-    Failure::new(
-        Stage::Connect,
-        ErrorCode::ProtocolError,
-        "the server at WA_DB_HOSTNAME has not greeted yet",
-        "connect again",
-    )
 }

@@ -2,6 +2,8 @@
 
 mod explain;
 mod group;
+#[cfg(test)]
+mod limbo;
 mod observed;
 
 use std::pin::Pin;

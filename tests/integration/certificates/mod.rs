@@ -5,4 +5,4 @@ mod engines;
 mod names;
 mod protocol;
 mod shown;
-mod trust;
+pub(crate) mod trust;

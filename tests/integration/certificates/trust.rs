@@ -43,7 +43,7 @@ pub(super) fn expect_would_fail(server: &Server, variables: &Variables, code: &'
     both_as(Role::Coreapp, &what, &off, tls(code));
 }
 
-pub(super) fn stage(target: &Value, name: &str) -> Value {
+pub(crate) fn stage(target: &Value, name: &str) -> Value {
     let stages = target["stages"].as_array().cloned().unwrap_or_default();
     let found = stages.into_iter().find(|stage| stage["stage"] == name);
     found.unwrap_or_else(|| panic!("stage {name} is missing: {target}"))

@@ -241,3 +241,31 @@ fn json_stays_one_object_on_stdout_however_much_is_logged() {
         }
     }
 }
+
+#[test]
+fn one_connection_is_made_for_the_examination_and_the_others_are_the_pools() {
+    let servers = TestServers::exclusive();
+    for engine in [Engine::MariaDb, Engine::MySql] {
+        let server = servers.of(engine);
+        let made = || -> u64 {
+            let row = server.sql("SHOW GLOBAL STATUS LIKE 'Connections'");
+            row.split_whitespace().next_back().unwrap().parse().unwrap()
+        };
+        for pool in [1, 3] {
+            let before = made();
+            let outcome = wa_db(
+                &[
+                    "check",
+                    "--role",
+                    "webapp",
+                    "--connections",
+                    &pool.to_string(),
+                ],
+                &trusted(&servers, engine),
+            );
+            assert_eq!(outcome.code, 0, "{outcome:#?}");
+            // Who asks how many there were is one of them.
+            assert_eq!(made() - before - 1, 1 + pool, "{engine:?}");
+        }
+    }
+}

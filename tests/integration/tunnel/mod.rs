@@ -7,6 +7,7 @@ mod ending;
 mod hostile;
 mod inject;
 mod listeners;
+mod mysql;
 mod postgres;
 mod psql;
 pub(crate) mod running;

@@ -1,0 +1,9 @@
+//! MySQL and MariaDB through a tunnel.
+
+mod failing;
+mod inject;
+mod logins;
+mod programs;
+mod sessions;
+mod split;
+mod stand;
