@@ -23,7 +23,7 @@ mod scenarios;
 mod ways;
 
 use bed::Bed;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use scenarios::{SCENARIOS, memory};
 
 #[tokio::main]
@@ -58,13 +58,12 @@ async fn main() {
     }
 }
 
-/// Ten thousand sessions need as many files here and twice as many in the tunnel, which inherits it.
+/// Thousands of sessions need as many files here and twice as many in the tunnel, which inherits it.
 fn raise_file_limit() {
-    let enough = Rlimit {
-        current: Some(65_536),
-        maximum: Some(65_536),
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
     };
-    if let Err(error) = setrlimit(Resource::Nofile, enough) {
-        eprintln!("the limit of open files stays as it is: {error}");
-    }
+    setrlimit(Resource::Nofile, all).expect("a process may use what it is allowed");
 }

@@ -185,7 +185,7 @@ impl TlsPolicy {
         &self.0.told
     }
 
-    pub(super) fn settings(&self) -> &TlsSettings {
+    pub(crate) fn settings(&self) -> &TlsSettings {
         &self.0.settings
     }
 

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use futures_util::future::join_all;
 use mysql_async::Conn;
+use rustix::process::{Resource, getrlimit};
 use wa_db_lab::pki::Ca;
 use wa_db_lab::server::{Engine, Server, ServerOptions, TestServers};
 
@@ -11,7 +12,11 @@ use super::tunnel::plain;
 use crate::bed::Target;
 use crate::ways::Tunnel;
 
-const SESSIONS: [usize; 2] = [1_000, 10_000];
+const FEW: usize = 1_000;
+/// Fewer where the system does not let a process have two files for each.
+const MANY: u64 = 10_000;
+/// Files that the tunnel needs besides.
+const OTHER_FILES: u64 = 100;
 /// Logins at a time.
 const AT_ONCE: usize = 32;
 /// The most that an idle session may cost, in kilobytes.
@@ -37,7 +42,10 @@ pub(super) async fn run() -> String {
     // One session first: what the first one loads is no session's.
     open(&mut sessions, &target, tunnel.port, 1).await;
     let before = tunnel.process.resident();
-    for count in SESSIONS {
+    let files = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    let many = MANY.min((files.saturating_sub(OTHER_FILES)) / 2);
+    let many = usize::try_from(many).expect("at most ten thousand");
+    for count in [FEW, many] {
         open(&mut sessions, &target, tunnel.port, count + 1).await;
         let resident = tunnel.process.resident();
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
