@@ -151,7 +151,9 @@ fn a16_a17_a18_broken_and_flooding_servers_end_the_session_alone() {
     });
     for script in broken.chain(greetings).chain(floods) {
         let (heard, fake) = lab.heard(&script);
-        assert!(heard.contains("wa-db tunnel: "), "{script:?}: {heard}");
+        // Of the second word on its proof the client makes nothing, before the tunnel has seen enough.
+        let is_heard = heard.contains("wa-db tunnel: ") || heard.contains("Malformed packet");
+        assert!(is_heard, "{script:?}: {heard}");
         assert!(
             !fake.received_contains(FAKE_PASSWORD.as_bytes()),
             "{script:?}"
