@@ -178,7 +178,7 @@ impl TlsPolicy {
         self.0.lists.as_ref()
     }
 
-    pub(super) fn settings(&self) -> &TlsSettings {
+    pub(crate) fn settings(&self) -> &TlsSettings {
         &self.0.settings
     }
 

@@ -14,6 +14,7 @@ use super::addresses::Addresses;
 use super::handshake::{Peer, Rejected, TlsFacts, handshake};
 use super::mysql::Greeting;
 use super::progress::Progress;
+use super::report::{Handshake, Reporter};
 use super::resolve::resolve;
 use super::starttls::mysql::{self, SslRequest};
 use super::starttls::postgres;
@@ -29,6 +30,7 @@ pub(crate) struct Dialer {
     engine: Engine,
     negotiation: Negotiation,
     allowed: Option<AllowedNetworks>,
+    reporter: Option<Reporter>,
 }
 
 /// A stream on which TLS is set up, to a server that is trusted as far as the policy asks.
@@ -58,6 +60,17 @@ impl Dialer {
             engine: settings.engine(),
             negotiation: settings.tls().negotiation,
             allowed: settings.allowed_networks().cloned(),
+            reporter: Reporter::new(settings),
+        }
+    }
+
+    /// The same, with nothing reported: for a look at a server that no service connects by.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn without_reports(self) -> Self {
+        Self {
+            reporter: None,
+            ..self
         }
     }
 
@@ -200,7 +213,17 @@ impl Dialer {
             name: &name,
             alpn: self.alpn(),
         };
-        match handshake(stream, policy, peer).await {
+        let outcome = handshake(stream, policy, peer).await;
+        if let Some(reporter) = &self.reporter {
+            let handshake = Handshake {
+                endpoint,
+                address,
+                name: &name,
+                policy,
+            };
+            reporter.look_at(&handshake, outcome.as_ref().map(|(_, facts)| facts));
+        }
+        match outcome {
             Ok((stream, facts)) => {
                 tracing::debug!(%endpoint, %address, protocol = facts.protocol, cipher = facts.cipher, "secured");
                 Ok(Secured {
