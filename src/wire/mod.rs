@@ -10,10 +10,9 @@ pub(crate) mod cause;
 pub(crate) mod dial;
 mod dialer;
 mod handshake;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the relay and the tunnel need all of it"
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, unused_imports, reason = "the tunnel needs all of it")
 )]
 pub(crate) mod mysql;
 mod probe;
