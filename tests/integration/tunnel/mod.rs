@@ -11,6 +11,7 @@ mod memory;
 mod mysql;
 mod postgres;
 mod psql;
+mod reports;
 mod running;
 mod silent;
 mod start;
