@@ -11,7 +11,7 @@ mod memory;
 mod mysql;
 mod postgres;
 mod psql;
-mod running;
+pub(crate) mod running;
 mod silent;
 mod start;
 mod targets;
