@@ -28,7 +28,7 @@ use super::client::{ClientStream, Incoming};
 use super::context::Shared;
 use super::outcome::{Ended, Joined, ServerStream};
 use super::session::Refusal;
-use crate::wire::mysql::{Capabilities, Channel, Response};
+use crate::wire::mysql::{Channel, Greeting, Response};
 
 /// Reaches the server once, to learn its greeting and whether it can be reached. The key that clients
 /// in plaintext need is made meanwhile.
@@ -64,7 +64,7 @@ pub(super) async fn front(incoming: Incoming, shared: &Shared) -> Result<Joined,
         mut client,
         response,
     } = heard.map_err(|_| Ended::Client("the client said nothing in time"))??;
-    match begin(&mut client, response, greeting.capabilities, shared, state).await {
+    match begin(&mut client, response, &greeting, shared, state).await {
         Ok((server, number)) => Ok(Joined {
             client: client.into_stream(),
             server,
@@ -86,16 +86,17 @@ pub(super) async fn front(incoming: Incoming, shared: &Shared) -> Result<Joined,
 async fn begin(
     client: &mut Channel<ClientStream>,
     response: Response,
-    promised: Capabilities,
+    greeted: &Greeting,
     shared: &Shared,
     state: &State,
 ) -> Result<(ServerStream, u32), Ended> {
     let deadline = Instant::now() + shared.settings.connect_timeout();
-    let login = Login::new(response, shared, state)?;
+    let login = Login::new(response, greeted, shared, state)?;
     let Met { reached, greeting } = meet(&shared.upstream, login.request()).await?;
     let (offered, number) = (greeting.capabilities, greeting.connection);
     state.note(greeting);
     // What the client relies on, having been promised it.
+    let promised = greeted.capabilities;
     if !offered.covers(promised.shared_with(login.capabilities())) {
         ErrorAnswer::of_change().tell(client).await;
         return Err(Ended::Client(
