@@ -8,6 +8,8 @@ mod context;
 mod crl;
 mod danger;
 mod facts;
+#[cfg(feature = "cli")]
+pub(crate) mod file_pins;
 mod fingerprint;
 mod identity;
 mod judgement;

@@ -5,9 +5,9 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::breach::Report;
 use super::channel::{Sink, Undelivered};
 use super::document;
-use super::violation::Report;
 use crate::settings::shown_path;
 
 const VARIABLE: &str = "WA_DB_SSL_REPORT_FILE";
@@ -106,10 +106,10 @@ mod tests {
 
     use super::*;
     use crate::code::ErrorCode;
-    use crate::wire::report::fixture;
+    use crate::wire::report::fixtures;
 
     fn report() -> Report {
-        fixture::report(&Ca::root("Lab CA"), ErrorCode::PinMismatch, true).0
+        fixtures::report(&Ca::root("Lab CA"), ErrorCode::PinMismatch, true).0
     }
 
     #[tokio::test]

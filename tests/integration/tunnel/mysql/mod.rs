@@ -1,0 +1,11 @@
+//! MySQL and MariaDB through a tunnel.
+
+mod failing;
+mod hostile;
+mod inject;
+mod logins;
+mod programs;
+mod secured;
+mod sessions;
+mod split;
+mod stand;
