@@ -14,6 +14,7 @@ use super::facts;
 use super::fingerprint::Fingerprint;
 use super::identity::Identity;
 use super::roots::Roots;
+use super::sessions::Sessions;
 use super::verdict;
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::Host;
@@ -34,6 +35,8 @@ struct Loaded {
     expiries: CertificateExpiries,
     /// For the dialer. A service that uses the drivers' own TLS needs it only to explain a failure.
     context: OnceLock<SslContext>,
+    /// Of that context's connections.
+    sessions: Arc<Sessions>,
     fingerprint: Fingerprint,
 }
 
@@ -114,6 +117,7 @@ impl TlsPolicy {
             warnings,
             expiries,
             context,
+            sessions: Arc::new(Sessions::new()),
             fingerprint,
         })))
     }
@@ -176,6 +180,10 @@ impl TlsPolicy {
     /// The lists of `WA_DB_SSL_CRL`.
     pub(super) fn lists(&self) -> Option<&RevocationLists> {
         self.0.lists.as_ref()
+    }
+
+    pub(super) fn sessions(&self) -> &Arc<Sessions> {
+        &self.0.sessions
     }
 
     pub(super) fn settings(&self) -> &TlsSettings {

@@ -199,6 +199,7 @@ impl Dialer {
         let peer = Peer {
             name: &name,
             alpn: self.alpn(),
+            address: Some(address),
         };
         match handshake(stream, policy, peer).await {
             Ok((stream, facts)) => {

@@ -17,6 +17,7 @@ mod layering;
 mod policy;
 mod pool;
 mod relay;
+mod resumption;
 mod secrets;
 mod support;
 mod tls_front;
