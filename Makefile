@@ -52,6 +52,7 @@ package: ## See whether the crate could be published
 
 bench: ## Measure, side by side with other pools and clients
 	@$(STEP) "install servers" tests/lab/install.sh
+	@$(STEP) "install peers" benches/install.sh
 	@$(STEP) "build" cargo build --locked --release --package wa-db --package wa-db-bench
 	@target/release/wa-db-bench
 

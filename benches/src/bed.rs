@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use openssl::x509::X509;
 use wa_db::settings::{Environment, Role, Settings};
 use wa_db_lab::pki::Ca;
 use wa_db_lab::server::{DATABASE, Engine, Server, ServerOptions, TestServers, USER};
@@ -11,6 +12,9 @@ use wa_db_lab::server::{DATABASE, Engine, Server, ServerOptions, TestServers, US
 pub(crate) const HOST: &str = "localhost";
 /// The account, its database.
 pub(crate) use wa_db_lab::server::{DATABASE as DB, USER as ACCOUNT};
+
+/// An account of PostgreSQL with the same rights whose password is stored for MD5.
+pub(crate) const MD5_ACCOUNT: &str = "app_md5";
 
 /// Enough for a pool of every contestant at once, and for the memory table.
 const MAX_CONNECTIONS: &str = "400";
@@ -37,15 +41,21 @@ impl Bed {
     pub(crate) fn start() -> Self {
         let ca = Ca::root("wa-db bench root");
         let certificate = ca.issue(&TestServers::leaf());
-        let options = ServerOptions::tls(&certificate).setting("max_connections", MAX_CONNECTIONS);
+        let options = ServerOptions::tls(&certificate)
+            .setting("max_connections", MAX_CONNECTIONS)
+            .hba(&format!("hostssl all {MD5_ACCOUNT} 127.0.0.1/32 md5"))
+            .hba(&format!("hostssl all {MD5_ACCOUNT} ::1/128 md5"));
         let servers = Server::start_all(&options);
-        let targets = servers.each_ref().map(|server| Target {
-            engine: server.engine(),
-            label: label(server),
-            port: server.port(),
-            password: server.password().to_owned(),
-            ca_file: server.file("ca.pem", ca.cert_pem()),
-        });
+        let targets = servers.each_ref().map(|server| Target::of(server, &ca));
+        for server in &servers {
+            if server.engine() == Engine::Postgres {
+                server.sql(&format!(
+                    "SET password_encryption = 'md5'; \
+                     CREATE ROLE {MD5_ACCOUNT} LOGIN PASSWORD '{}' IN ROLE {USER};",
+                    server.password()
+                ));
+            }
+        }
         Self { servers, targets }
     }
 
@@ -61,6 +71,17 @@ impl Bed {
 }
 
 impl Target {
+    /// A server and the CA that it is to be verified by.
+    pub(crate) fn of(server: &Server, ca: &Ca) -> Self {
+        Self {
+            engine: server.engine(),
+            label: label(server),
+            port: server.port(),
+            password: server.password().to_owned(),
+            ca_file: server.file("ca.pem", ca.cert_pem()),
+        }
+    }
+
     /// The `WA_DB_*` variables that reach it, with a pool of this size.
     pub(crate) fn variables(&self, pool_size: usize) -> BTreeMap<String, String> {
         let pairs = [
@@ -80,6 +101,24 @@ impl Target {
     pub(crate) fn settings(&self, pool_size: usize) -> Settings {
         let environment = Environment::from_pairs(self.variables(pool_size));
         Settings::from_environment(Role::Webapp, &environment).expect("the settings are right")
+    }
+
+    /// The same with the CA's key pinned.
+    pub(crate) fn pinned_settings(&self, pool_size: usize) -> Settings {
+        let mut variables = self.variables(pool_size);
+        variables.insert("WA_DB_SSL_PINS".to_owned(), self.ca_pin());
+        let environment = Environment::from_pairs(variables);
+        Settings::from_environment(Role::Webapp, &environment).expect("the settings are right")
+    }
+
+    fn ca_pin(&self) -> String {
+        let pem = std::fs::read(&self.ca_file).expect("the CA file can be read");
+        let key = X509::from_pem(&pem).and_then(|ca| ca.public_key()?.public_key_to_der());
+        let key = key.expect("the CA file holds a certificate");
+        format!(
+            "sha256/{}",
+            openssl::base64::encode_block(&openssl::sha::sha256(&key))
+        )
     }
 
     /// The CA's certificate for native-tls.

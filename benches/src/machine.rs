@@ -44,3 +44,13 @@ fn first_line(path: &str) -> String {
     let content = fs::read_to_string(path).unwrap_or_default();
     content.lines().next().unwrap_or("?").to_owned()
 }
+
+/// The resident set of a process, by its id or as `self`, in kilobytes.
+pub(crate) fn resident(process: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("Linux has it");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number
+        .and_then(|number| number.parse().ok())
+        .expect("a number of kilobytes")
+}

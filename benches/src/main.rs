@@ -2,7 +2,7 @@
 //! real servers and with every contestant verifying them.
 //!
 //! Prints Markdown to standard output and what it is doing to standard error. Arguments choose tables
-//! by name (`connect checkout load cold process memory`); without any, all are measured.
+//! by name (`connect checkout load cold process memory relay tunnel sessions bulk idle`); without any, all are measured.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,10 +16,14 @@ mod bed;
 mod machine;
 mod measure;
 mod peers;
+mod pgbench;
+mod programs;
 mod report;
 mod scenarios;
+mod ways;
 
 use bed::Bed;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use scenarios::{SCENARIOS, memory};
 
 #[tokio::main]
@@ -43,6 +47,7 @@ async fn main() {
         );
         std::process::exit(2);
     }
+    raise_file_limit();
     let bed = Bed::start();
     println!("{}", machine::description(&bed));
     for scenario in SCENARIOS {
@@ -51,4 +56,14 @@ async fn main() {
             println!("{}", (scenario.run)(&bed).await);
         }
     }
+}
+
+/// Thousands of sessions need as many files here and twice as many in the tunnel, which inherits it.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Nofile, all).expect("a process may use what it is allowed");
 }

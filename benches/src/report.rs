@@ -13,12 +13,12 @@ pub(crate) enum Unit {
     Rate,
 }
 
-/// What the first contestant, ours, has to reach.
+/// Something that the first contestant, ours, has to reach.
 #[derive(Clone, Copy)]
 pub(crate) struct Goal {
     /// Its ratio to the one it is compared with: at most this for times, at least this for rates.
     pub(crate) ratio: f64,
-    /// Whether that is the best of the others, or the one that comes right after ours.
+    /// Which of the others it is compared with.
     pub(crate) against: Against,
 }
 
@@ -29,10 +29,12 @@ pub(crate) enum Against {
     Best,
     /// The second of the table.
     Second,
+    /// Each from the third on.
+    Rest,
 }
 
 /// One table: ours first, then the others.
-pub(crate) fn table(title: &str, samples: &[Samples], unit: Unit, goal: Goal) -> String {
+pub(crate) fn table(title: &str, samples: &[Samples], unit: Unit, goals: &[Goal]) -> String {
     let Some((ours, others)) = samples.split_first() else {
         return String::new();
     };
@@ -59,15 +61,21 @@ pub(crate) fn table(title: &str, samples: &[Samples], unit: Unit, goal: Goal) ->
             unit.show(high),
         );
     }
-    let rival = match goal.against {
-        Against::Second => others.first(),
-        Against::Best => others.iter().max_by(|one, other| {
-            let lead = |rival| ours.times_as_long_as(rival);
-            lead(one).total_cmp(&lead(other))
-        }),
-    };
-    if let Some(rival) = rival {
-        let _ = write!(text, "\n{}\n", verdict(ours, rival, unit, goal.ratio));
+    for goal in goals {
+        let rivals: Vec<&Samples> = match goal.against {
+            Against::Second => others.iter().take(1).collect(),
+            Against::Rest => others.iter().skip(1).collect(),
+            Against::Best => {
+                let lead = |rival: &&Samples| ours.times_as_long_as(rival);
+                let best = others
+                    .iter()
+                    .max_by(|one, other| lead(one).total_cmp(&lead(other)));
+                best.into_iter().collect()
+            }
+        };
+        for rival in rivals {
+            let _ = write!(text, "\n{}\n", verdict(ours, rival, unit, goal.ratio));
+        }
     }
     text
 }

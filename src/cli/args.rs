@@ -4,6 +4,8 @@
     reason = "doc comments here are help texts, printed as they stand"
 )]
 
+mod pins;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(super) use self::pins::{PinSourceArgs, PinsArgs};
 use super::duration::{duration, positive_duration};
 use crate::check::Connections;
 use crate::settings::Role;
@@ -53,6 +56,9 @@ pub(super) enum Command {
     /// Print the variables that replace WA_DB_CONNECTION_OPTION
     #[command(long_about = MIGRATE_ABOUT, after_long_help = MIGRATE_AFTER)]
     Migrate(MigrateArgs),
+    /// Print the pins of the keys that a server presents, or of a key in a file
+    #[command(long_about = pins::ABOUT, after_long_help = pins::AFTER)]
+    Pins(PinsArgs),
     /// Carry the connections of programs in any language over verified TLS
     #[command(long_about = TUNNEL_ABOUT, after_long_help = TUNNEL_AFTER)]
     Tunnel(TunnelArgs),

@@ -1,7 +1,9 @@
 //! `wa-db check`: makes the plan, runs it, prints the report.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
 
 use super::args::{CheckArgs, Format};
 use super::exit::{self, Exit};
@@ -12,14 +14,18 @@ use super::scope::{self, Scope};
 use super::text::{self, Verbosity};
 use super::waiting::Waiter;
 use crate::check::{self, CheckPlan, CheckReport};
+use crate::wire::flush_reports;
+
+/// How long reports of certificates may take to leave when everything else is done.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// Runs the check that the flags ask for.
 pub(super) fn run(args: &CheckArgs) -> Exit {
     let logging = logging::start(args.verbose);
     let started = Instant::now();
-    let report = match Scope::read(&args.scope) {
+    let (report, runtime) = match Scope::read(&args.scope) {
         Ok(scope) => match execute(&plan(args, scope), logging, args.quiet) {
-            Ok(report) => report,
+            Ok((report, runtime)) => (report, Some(runtime)),
             Err(error) => {
                 exit::complain(&format!("cannot start the runtime: {error}"));
                 return Exit::Internal;
@@ -27,13 +33,19 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
         },
         Err(error) => {
             let roles = scope::roles_meant(&args.scope);
-            CheckReport::of_settings_error(&roles, &error, started.elapsed())
+            let report = CheckReport::of_settings_error(&roles, &error, started.elapsed());
+            (report, None)
         }
     };
     let result = printer::to_stdout(|printer| match args.format {
         Format::Json => printer.json(&report),
         Format::Text => text::print(&report, verbosity(args), printer),
     });
+    if let Some(runtime) = runtime {
+        runtime.block_on(flush_reports(FLUSH));
+        // A name lookup that outlived its deadline must not hold the process up.
+        runtime.shutdown_background();
+    }
     exit::printed(result, Exit::Code(report.exit_code()))
 }
 
@@ -49,7 +61,7 @@ fn plan(args: &CheckArgs, scope: Scope) -> CheckPlan {
 }
 
 /// One thread is enough for a check, and ready sooner than several.
-fn execute(plan: &CheckPlan, logging: bool, quiet: bool) -> io::Result<CheckReport> {
+fn execute(plan: &CheckPlan, logging: bool, quiet: bool) -> io::Result<(CheckReport, Runtime)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -66,9 +78,7 @@ fn execute(plan: &CheckPlan, logging: bool, quiet: bool) -> io::Result<CheckRepo
     }));
     drop(indicator);
     waiter.finish();
-    // A name lookup that outlived its deadline must not hold the process up.
-    runtime.shutdown_background();
-    Ok(report)
+    Ok((report, runtime))
 }
 
 fn verbosity(args: &CheckArgs) -> Verbosity {

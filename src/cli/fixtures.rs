@@ -192,7 +192,7 @@ fn tls() -> TlsReport {
     }
 }
 
-fn leaf() -> CertificateFacts {
+pub(super) fn leaf() -> CertificateFacts {
     CertificateFacts {
         subject: "CN=db.lab".to_owned(),
         issuer: "CN=Lab Intermediate, O=Lab".to_owned(),

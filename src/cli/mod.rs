@@ -10,6 +10,7 @@ mod fixtures;
 mod logging;
 mod migrate;
 mod own_roots;
+mod pins;
 mod printer;
 mod progress;
 mod sanitize;
@@ -45,6 +46,7 @@ fn run(words: impl Iterator<Item = OsString>) -> Exit {
         }
         Command::Explain(args) => explain::run(&args),
         Command::Migrate(args) => migrate::run(&args),
+        Command::Pins(args) => pins::run(&args),
         Command::Tunnel(args) => tunnel::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

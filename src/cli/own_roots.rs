@@ -51,8 +51,11 @@ pub(super) fn start_over(args: &ScopeArgs) {
 fn trusts_own_roots_only(args: &ScopeArgs) -> bool {
     Scope::read(args).is_ok_and(|scope| {
         scope.roles.iter().all(|role| {
-            Settings::from_environment(*role, &scope.environment)
-                .is_ok_and(|settings| settings.tls().ca.is_some())
+            Settings::from_environment(*role, &scope.environment).is_ok_and(|settings| {
+                let tls = settings.tls();
+                // Whoever takes the reports is verified by the system's store.
+                tls.ca.is_some() && tls.reports.uri.is_none()
+            })
         })
     })
 }

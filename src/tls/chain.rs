@@ -38,7 +38,6 @@ impl Chain {
     }
 
     /// The certificates themselves.
-    #[allow(dead_code, reason = "reports hold them")]
     pub(crate) fn certificates(&self) -> &[X509] {
         &self.0
     }

@@ -40,11 +40,15 @@ impl Parts<'_> {
 
     fn without_lists(&self, found: &ProbeResult) -> Result<SslContextBuilder, ErrorStack> {
         let mut builder = SslContextBuilder::new(SslMethod::tls_client())?;
+        // Buffers are given back while a session is silent: most are.
         builder.set_mode(
             SslMode::AUTO_RETRY
                 | SslMode::ACCEPT_MOVING_WRITE_BUFFER
-                | SslMode::ENABLE_PARTIAL_WRITE,
+                | SslMode::ENABLE_PARTIAL_WRITE
+                | SslMode::RELEASE_BUFFERS,
         );
+        // A record's header and body in one call of the system rather than two.
+        builder.set_read_ahead(true);
         level::set(&mut builder, self.level)?;
         match self.roots {
             Roots::System => system_store::trust(&mut builder, found)?,

@@ -50,8 +50,11 @@ impl Identity {
             permissions::check(KEY, &files.key, &key.metadata)
         };
         let key = permitted
-            .and_then(|()| read_password(files))
-            .and_then(|password| load_key(&files.key, key_bytes, password.as_ref()));
+            .and_then(|()| {
+                let file = files.key_password_file.as_deref();
+                file.map(read_password).transpose()
+            })
+            .and_then(|password| load_key(KEY, &files.key, key_bytes, password.as_ref()));
         match (chain, key) {
             (Ok((leaf, intermediates)), Ok(key)) => {
                 Self::pair(leaf, intermediates, key).map_err(|fault| vec![fault])
@@ -151,10 +154,8 @@ fn load_chain(path: &Path, bytes: &[u8]) -> Result<(X509, Vec<X509>), Fault> {
     Ok((leaf, certificates.collect()))
 }
 
-fn read_password(files: &IdentityFiles) -> Result<Option<Secret>, Fault> {
-    let Some(path) = &files.key_password_file else {
-        return Ok(None);
-    };
+/// The password of an encrypted key, from the file of `WA_DB_SSL_KEY_PASSWORD_FILE`.
+pub(super) fn read_password(path: &Path) -> Result<Secret, Fault> {
     let content = pem::read(KEY_PASSWORD, path)?;
     let text = std::str::from_utf8(&content.bytes).map_err(|_| {
         fault(
@@ -167,15 +168,19 @@ fn read_password(files: &IdentityFiles) -> Result<Option<Secret>, Fault> {
             "put the password alone on the first line",
         )
     })?;
-    Ok(Some(Secret::new(
-        text.strip_suffix('\n')
-            .map_or(text, |text| text.strip_suffix('\r').unwrap_or(text)),
-    )))
+    Ok(Secret::new(text.strip_suffix('\n').map_or(text, |text| {
+        text.strip_suffix('\r').unwrap_or(text)
+    })))
 }
 
-/// PKCS#8, PKCS#1 or SEC1, PEM or DER, encrypted or not.
-fn load_key(path: &Path, bytes: &[u8], password: Option<&Secret>) -> Result<PKey<Private>, Fault> {
-    let shown = shown_path(KEY, path);
+/// PKCS#8, PKCS#1 or SEC1, PEM or DER, encrypted or not. `variable` is what names the file.
+pub(super) fn load_key(
+    variable: &str,
+    path: &Path,
+    bytes: &[u8],
+    password: Option<&Secret>,
+) -> Result<PKey<Private>, Fault> {
+    let shown = shown_path(variable, path);
     let mut asked = false;
     let from_pem = PKey::private_key_from_pem_callback(bytes, |buffer| {
         asked = true;
@@ -199,14 +204,16 @@ fn load_key(path: &Path, bytes: &[u8], password: Option<&Secret>) -> Result<PKey
         return Err(match password {
             None => fault(
                 ErrorCode::KeyEncrypted,
-                KEY,
-                format!("{KEY}: {shown} is encrypted and {KEY_PASSWORD} is not set"),
+                variable,
+                format!("{variable}: {shown} is encrypted and {KEY_PASSWORD} is not set"),
                 "put the key's password into a file and name it in WA_DB_SSL_KEY_PASSWORD_FILE",
             ),
             Some(_) => fault(
                 ErrorCode::KeyEncrypted,
                 KEY_PASSWORD,
-                format!("{KEY_PASSWORD}: the password does not open the key of {KEY}, {shown}"),
+                format!(
+                    "{KEY_PASSWORD}: the password does not open the key of {variable}, {shown}"
+                ),
                 "check the file: the password alone, on one line",
             ),
         });
@@ -218,8 +225,8 @@ fn load_key(path: &Path, bytes: &[u8], password: Option<&Secret>) -> Result<PKey
     };
     Err(fault(
         ErrorCode::CertificateInvalid,
-        KEY,
-        format!("{KEY}: {shown} {problem}"),
+        variable,
+        format!("{variable}: {shown} {problem}"),
         "put the client's key there: PKCS#8, PKCS#1 or SEC1, as PEM or DER",
     ))
 }

@@ -8,10 +8,12 @@ mod context;
 mod crl;
 mod danger;
 mod facts;
+#[cfg(feature = "cli")]
+pub(crate) mod file_pins;
 mod fingerprint;
 mod identity;
 mod judgement;
-mod level;
+pub(crate) mod level;
 pub(crate) mod native;
 mod pem;
 mod permissions;

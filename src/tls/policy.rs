@@ -186,7 +186,7 @@ impl TlsPolicy {
         &self.0.sessions
     }
 
-    pub(super) fn settings(&self) -> &TlsSettings {
+    pub(crate) fn settings(&self) -> &TlsSettings {
         &self.0.settings
     }
 

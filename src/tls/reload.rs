@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use metrics::counter;
 use tokio::time::Instant;
 
 use super::fingerprint::Fingerprint;
@@ -81,6 +82,7 @@ impl<T: Clone> Reloading<T> {
                 .and_then(|policy| Ok((build(&policy)?, policy)))
             {
                 Ok((built, policy)) => {
+                    count("loaded");
                     tracing::info!("certificate files changed: new connections use the new ones");
                     state.policy = policy;
                     state.built = built;
@@ -89,6 +91,7 @@ impl<T: Clone> Reloading<T> {
                 Err(error) => {
                     state.try_again = Some(Instant::now() + PATIENCE);
                     if changed {
+                        count("failed");
                         tracing::warn!(%error, "certificate files changed and cannot be used: the previous ones stay in use");
                     } else {
                         tracing::debug!(%error, "changed certificate files can still not be used");
@@ -103,6 +106,11 @@ impl<T: Clone> Reloading<T> {
         // The state is replaced field by field only after everything fallible is done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Changed files are rare: no handle is kept for their counter.
+fn count(result: &'static str) {
+    counter!("wa_db_reloads_total", "files" => "policy", "result" => result).increment(1);
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use super::health::Health;
 use super::meters::Meters;
 use super::mysql;
 use super::upstream::Upstream;
-use crate::code::ErrorCode;
 use crate::endpoint::Engine;
 use crate::settings::{Fault, Settings};
 
@@ -19,7 +18,6 @@ pub(super) struct Shared {
     pub(super) health: Arc<Health>,
     pub(super) meters: Arc<Meters>,
     /// What the MySQL front knows beyond one session; only where that is the engine.
-    #[allow(dead_code, reason = "read by the front that is still to come")]
     pub(super) mysql: Option<mysql::State>,
 }
 
@@ -33,16 +31,7 @@ impl Shared {
         let meters = Arc::new(Meters::register(settings));
         let upstream = Upstream::new(settings, &health, &meters)?;
         let mysql = match settings.engine() {
-            Engine::MySql => Some(mysql::State::new().map_err(|error| {
-                vec![Fault::new(
-                    ErrorCode::VariableInvalid,
-                    "WA_DB_ENGINE",
-                    format!(
-                        "the key that MySQL clients send passwords with cannot be made: {error}"
-                    ),
-                    "check that the system has randomness to give",
-                )]
-            })?),
+            Engine::MySql => Some(mysql::State::new()),
             Engine::Postgres => None,
         };
         if inject {

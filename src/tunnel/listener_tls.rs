@@ -9,7 +9,7 @@ use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{
     AlpnError, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode,
-    SslVerifyMode, SslVersion, select_next_proto,
+    SslVerifyMode, select_next_proto,
 };
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
@@ -17,15 +17,13 @@ use openssl::x509::store::X509StoreBuilder;
 use super::options::TlsFiles;
 use crate::code::ErrorCode;
 use crate::settings::{Fault, SecurityLevel, read_regular};
+use crate::tls::{expires, level};
 
 const CERT: &str = "--tls-cert";
 const KEY: &str = "--tls-key";
 const CLIENT_CA: &str = "--tls-client-ca";
 /// Larger files are no certificates.
 const MAX_FILE: u64 = 1024 * 1024;
-/// The suites of TLS 1.2 that keep what was said secret though the key is lost later, and that cannot be
-/// tampered with.
-const FORWARD_SECRET: &str = "ECDHE+AESGCM:ECDHE+CHACHA20";
 /// What clients of PostgreSQL name that speak TLS from the first byte, in ALPN's form.
 const ALPN_POSTGRESQL: &[u8] = b"\x0apostgresql";
 
@@ -155,7 +153,7 @@ fn load(files: &TlsFiles, level: SecurityLevel) -> Result<Loaded, Vec<Fault>> {
         .transpose();
     match (chain, key, clients) {
         (Ok(chain), Ok(key), Ok(clients)) => {
-            let ends = chain.first().and_then(ends);
+            let ends = chain.first().and_then(|leaf| expires(leaf));
             let context = context(&chain, &key, clients.as_deref(), level).map_err(|errors| {
                 vec![Fault::new(
                     ErrorCode::KeyMismatch,
@@ -233,19 +231,11 @@ fn context(
             | SslMode::RELEASE_BUFFERS,
     );
     // No resumption: each client shows its certificate anew.
-    builder.set_options(
-        SslOptions::NO_COMPRESSION | SslOptions::NO_RENEGOTIATION | SslOptions::NO_TICKET,
-    );
+    builder.set_options(SslOptions::NO_RENEGOTIATION | SslOptions::NO_TICKET);
+    builder.set_read_ahead(true);
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
     builder.set_num_tickets(0)?;
-    match level {
-        SecurityLevel::Modern => builder.set_min_proto_version(Some(SslVersion::TLS1_3))?,
-        SecurityLevel::Intermediate => {
-            builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
-            builder.set_cipher_list(FORWARD_SECRET)?;
-        }
-        SecurityLevel::Old => builder.set_min_proto_version(Some(SslVersion::TLS1_2))?,
-    }
+    level::set(&mut builder, Some(level))?;
     builder.set_alpn_select_callback(|_, offered| {
         select_next_proto(ALPN_POSTGRESQL, offered).ok_or(AlpnError::NOACK)
     });
@@ -268,12 +258,4 @@ fn context(
         builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
     }
     Ok(builder.build())
-}
-
-fn ends(certificate: &X509) -> Option<SystemTime> {
-    let epoch = openssl::asn1::Asn1Time::from_unix(0).ok()?;
-    let span = epoch.diff(certificate.not_after()).ok()?;
-    let seconds = i64::from(span.days) * 86_400 + i64::from(span.secs);
-    let since = std::time::Duration::from_secs(u64::try_from(seconds).ok()?);
-    SystemTime::UNIX_EPOCH.checked_add(since)
 }

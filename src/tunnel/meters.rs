@@ -10,7 +10,7 @@
 //! | `wa_db_connect_seconds` | histogram | time of one stage of a new connection; label `stage` |
 //! | `wa_db_failures_total` | counter | connections to the server that failed; label `code` |
 //! | `wa_db_certificate_expiry_seconds` | gauge | time left of a certificate in our own files, negative after its end; label `certificate`: `client`, `ca`, `listener` |
-//! | `wa_db_tunnel_reloads_total` | counter | looks at changed files; label `result`: `loaded`, `failed` |
+//! | `wa_db_reloads_total` | counter | files that changed and were read again; labels `files`: `policy`, `listener`, and `result`: `loaded`, `failed`; without `role` and `engine` |
 
 use std::time::{Duration, SystemTime};
 
@@ -62,10 +62,9 @@ impl Meters {
             .increment(1);
     }
 
-    /// Files that changed were looked at.
-    pub(super) fn reloaded(&self, result: &'static str) {
-        counter!("wa_db_tunnel_reloads_total", "role" => self.role, "engine" => self.engine, "result" => result)
-            .increment(1);
+    /// The listener's files changed and were read again.
+    pub(super) fn reloaded(result: &'static str) {
+        counter!("wa_db_reloads_total", "files" => "listener", "result" => result).increment(1);
     }
 
     /// When the certificates of the policy end.

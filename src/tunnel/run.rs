@@ -14,6 +14,7 @@ use super::context::Shared;
 use super::limits;
 use super::listen::Listener;
 use super::listener_tls::{ListenerTls, Looked};
+use super::meters::Meters;
 use super::options::Options;
 use super::plan::Plan;
 use super::{mysql, postgres};
@@ -141,8 +142,8 @@ fn look(shared: &Shared, tls: Option<&ListenerTls>) {
     let Some(tls) = tls else { return };
     match tls.look() {
         Looked::Unchanged => {}
-        Looked::Loaded => shared.meters.reloaded("loaded"),
-        Looked::Failed => shared.meters.reloaded("failed"),
+        Looked::Loaded => Meters::reloaded("loaded"),
+        Looked::Failed => Meters::reloaded("failed"),
     }
     shared
         .meters

@@ -87,7 +87,6 @@ impl Upstream {
     }
 
     /// What dials, for an attempt.
-    #[allow(dead_code, reason = "used by the front that is still to come")]
     pub(super) fn dialer(&self) -> &Dialer {
         &self.dialer
     }

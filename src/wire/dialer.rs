@@ -14,6 +14,7 @@ use super::addresses::Addresses;
 use super::handshake::{Peer, Rejected, TlsFacts, handshake};
 use super::mysql::Greeting;
 use super::progress::Progress;
+use super::report::{Handshake, Reporter};
 use super::resolve::resolve;
 use super::starttls::mysql::{self, SslRequest};
 use super::starttls::postgres;
@@ -29,6 +30,7 @@ pub(crate) struct Dialer {
     engine: Engine,
     negotiation: Negotiation,
     allowed: Option<AllowedNetworks>,
+    reporter: Option<Reporter>,
 }
 
 /// A stream on which TLS is set up, to a server that is trusted as far as the policy asks.
@@ -46,7 +48,10 @@ pub(crate) struct Greeted {
     /// The address that answered.
     pub(crate) address: SocketAddr,
     /// What it says of itself. Nobody vouches for it.
-    #[allow(dead_code, reason = "the tunnel and the relay read it")]
+    #[cfg_attr(
+        not(feature = "mysql"),
+        allow(dead_code, reason = "the relay reads it")
+    )]
     pub(crate) greeting: Greeting,
     stream: TcpStream,
 }
@@ -58,6 +63,17 @@ impl Dialer {
             engine: settings.engine(),
             negotiation: settings.tls().negotiation,
             allowed: settings.allowed_networks().cloned(),
+            reporter: Reporter::new(settings),
+        }
+    }
+
+    /// The same, with nothing reported: for a look at a server that no service connects by.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn without_reports(self) -> Self {
+        Self {
+            reporter: None,
+            ..self
         }
     }
 
@@ -81,7 +97,7 @@ impl Dialer {
     ///
     /// # Cancel Safety
     /// Dropping the future closes what was opened.
-    #[allow(dead_code, reason = "the tunnel dials so")]
+    #[cfg(feature = "cli")]
     pub(crate) async fn secure_postgres(
         &self,
         endpoint: &Endpoint,
@@ -94,24 +110,6 @@ impl Dialer {
             self.secure(endpoint, policy, address, stream)
         };
         self.each(endpoint, deadline, progress, secure).await
-    }
-
-    /// The greeting of a MySQL or MariaDB server that offers TLS.
-    ///
-    /// # Errors
-    /// Stages `resolve` and `connect`; `tls_refused` where it does not offer TLS.
-    ///
-    /// # Cancel Safety
-    /// Dropping the future closes what was opened.
-    #[allow(dead_code, reason = "the tunnel and the relay dial so")]
-    pub(crate) async fn greet(
-        &self,
-        endpoint: &Endpoint,
-        deadline: Instant,
-        progress: &Progress,
-    ) -> Result<Greeted, Rejected> {
-        let greet = async |address, stream| Ok(Greeted::read(address, stream).await?);
-        self.each(endpoint, deadline, progress, greet).await
     }
 
     /// Runs `attempt` on a connection to each of a server's addresses until one is good, as
@@ -201,7 +199,17 @@ impl Dialer {
             alpn: self.alpn(),
             address: Some(address),
         };
-        match handshake(stream, policy, peer).await {
+        let outcome = handshake(stream, policy, peer).await;
+        if let Some(reporter) = &self.reporter {
+            let handshake = Handshake {
+                endpoint,
+                address,
+                name: &name,
+                policy,
+            };
+            reporter.look_at(&handshake, outcome.as_ref().map(|(_, facts)| facts));
+        }
+        match outcome {
             Ok((stream, facts)) => {
                 tracing::debug!(%endpoint, %address, protocol = facts.protocol, cipher = facts.cipher, "secured");
                 Ok(Secured {

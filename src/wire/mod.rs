@@ -10,16 +10,14 @@ pub(crate) mod cause;
 pub(crate) mod dial;
 mod dialer;
 mod handshake;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the relay and the tunnel need all of it"
+#[cfg_attr(
+    not(feature = "cli"),
+    allow(dead_code, unused_imports, reason = "the tunnel needs all of it")
 )]
 pub(crate) mod mysql;
 mod probe;
 mod progress;
-#[expect(dead_code, reason = "the dialer takes it up with its own commit")]
-pub(crate) mod report;
+mod report;
 pub(crate) mod resolve;
 pub(crate) mod starttls;
 
@@ -32,5 +30,6 @@ pub use self::handshake::TlsFacts;
 pub(crate) use self::probe::alert_after_handshake;
 pub(crate) use self::progress::Progress;
 pub use self::progress::StageTimes;
+pub use self::report::flush_reports;
 #[cfg(feature = "mysql")]
 pub(crate) use self::starttls::mysql::SslRequest;

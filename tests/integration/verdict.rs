@@ -30,9 +30,12 @@ pub(crate) fn trusting(server: &Server, ca: &Path) -> Variables {
     with(&server.env(), [("WA_DB_SSL_CA", text(ca))])
 }
 
-/// The variables with one that changes nothing of the verdict and asks for the wire depth.
+/// The variables with one that changes nothing of the verdict and asks for the wire depth, unless it
+/// is set already.
 pub(crate) fn at_wire_depth(variables: &Variables) -> Variables {
-    with(variables, [("WA_DB_SECURITY_LEVEL", "OLD")])
+    let mut deeper = with(variables, [("WA_DB_SECURITY_LEVEL", "OLD")]);
+    deeper.extend(variables.clone());
+    deeper
 }
 
 /// Goes all ways to the verdict for webapp; what `check` reports of the target.

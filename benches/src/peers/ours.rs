@@ -100,3 +100,29 @@ impl Peer for MySql {
         self.0.close(CLOSING).await.expect("nothing is in use");
     }
 }
+
+/// The same with the key of the lab's CA pinned, which takes the wire depth.
+#[derive(Clone)]
+pub(crate) struct PinnedMySql(MySqlPool);
+
+impl Peer for PinnedMySql {
+    const NAME: &'static str = "wa-db, pinned";
+    type Connection = MySqlClient;
+
+    async fn cold(target: &Target, size: usize) -> Self {
+        let settings = target.pinned_settings(size);
+        Self(MySqlPool::connect_lazy(&settings).expect("the settings are right"))
+    }
+
+    async fn checkout(&self) -> MySqlClient {
+        self.0.get().await.expect("a connection")
+    }
+
+    async fn select(client: &mut MySqlClient) {
+        MySql::select(client).await;
+    }
+
+    async fn close(self) {
+        self.0.close(CLOSING).await.expect("nothing is in use");
+    }
+}

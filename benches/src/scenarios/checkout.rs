@@ -26,7 +26,7 @@ pub(super) async fn run(bed: &Bed) -> String {
         let contestants = warm::contestants::<Checkout>(target, POOL).await;
         let samples = side_by_side(contestants, PLAN).await;
         assert!(bed.is_alive(), "a server died");
-        tables += &table(&target.label, &samples, Unit::Rate, GOAL);
+        tables += &table(&target.label, &samples, Unit::Rate, &[GOAL]);
     }
     tables
 }

@@ -31,7 +31,7 @@ pub(super) async fn run(bed: &Bed) -> String {
         visit(target.engine, &mut cold).await;
         let samples = side_by_side(cold.contestants, PLAN).await;
         assert!(bed.is_alive(), "a server died");
-        tables += &table(&target.label, &samples, Unit::Time, GOAL);
+        tables += &table(&target.label, &samples, Unit::Time, &[GOAL]);
     }
     tables
 }

@@ -25,7 +25,7 @@ pub(super) async fn run(bed: &Bed) -> String {
     for target in bed.targets() {
         let samples = side_by_side(contestants(target), PLAN).await;
         assert!(bed.is_alive(), "a server died");
-        tables += &table(&target.label, &samples, Unit::Time, GOAL);
+        tables += &table(&target.label, &samples, Unit::Time, &[GOAL]);
     }
     tables
 }

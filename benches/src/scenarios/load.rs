@@ -30,12 +30,13 @@ pub(super) async fn run(bed: &Bed) -> String {
         let contestants = warm::contestants::<Load>(target, POOL).await;
         let samples = side_by_side(contestants, PLAN).await;
         assert!(bed.is_alive(), "a server died");
-        tables += &table(&target.label, &samples, Unit::Rate, GOAL);
+        tables += &table(&target.label, &samples, Unit::Rate, &[GOAL]);
     }
     tables
 }
 
-struct Load;
+/// That work.
+pub(super) struct Load;
 
 impl Work for Load {
     fn contestant<P: Peer>(pool: P) -> Contestant {

@@ -5,13 +5,13 @@
 //! not see.
 
 use std::fmt::Write;
-use std::fs;
 use std::process::Command;
 
 use futures_util::future::join_all;
 use wa_db_lab::server::Engine;
 
 use crate::bed::{Bed, Target};
+use crate::machine::resident;
 use crate::measure::median;
 use crate::peers::{Dialer, Peer, bare, ours};
 
@@ -108,21 +108,11 @@ async fn of_pool<P: Peer>(target: &Target) -> f64 {
 /// How much the resident set grows for each of the later connections.
 async fn growth<C>(connect: impl AsyncFn(usize) -> Vec<C>) -> f64 {
     let first = connect(FIRST).await;
-    let before = resident();
+    let before = resident("self");
     let more = connect(MORE).await;
-    let after = resident();
+    let after = resident("self");
     drop((first, more));
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let connections = MORE as f64;
     (after - before) / connections
-}
-
-/// The resident set of this process in kilobytes.
-fn resident() -> f64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number
-        .and_then(|number| number.parse().ok())
-        .expect("a number of kilobytes")
 }

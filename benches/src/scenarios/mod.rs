@@ -1,11 +1,16 @@
 //! What is measured, a table for each engine.
 
+mod bulk;
 mod checkout;
 mod cold;
 mod connect;
+mod idle;
 mod load;
 pub(crate) mod memory;
 mod process;
+mod relay;
+mod sessions;
+mod tunnel;
 mod warm;
 
 use std::future::Future;
@@ -23,7 +28,7 @@ pub(crate) struct Scenario {
 pub(crate) type Tables<'a> = Pin<Box<dyn Future<Output = String> + 'a>>;
 
 /// Everything there is.
-pub(crate) const SCENARIOS: [Scenario; 6] = [
+pub(crate) const SCENARIOS: [Scenario; 11] = [
     Scenario {
         name: "connect",
         run: |bed| Box::pin(connect::run(bed)),
@@ -47,5 +52,25 @@ pub(crate) const SCENARIOS: [Scenario; 6] = [
     Scenario {
         name: "memory",
         run: |bed| Box::pin(std::future::ready(memory::run(bed))),
+    },
+    Scenario {
+        name: "relay",
+        run: |bed| Box::pin(relay::run(bed)),
+    },
+    Scenario {
+        name: "tunnel",
+        run: |bed| Box::pin(tunnel::run(bed)),
+    },
+    Scenario {
+        name: "sessions",
+        run: |bed| Box::pin(sessions::run(bed)),
+    },
+    Scenario {
+        name: "bulk",
+        run: |bed| Box::pin(bulk::run(bed)),
+    },
+    Scenario {
+        name: "idle",
+        run: |_| Box::pin(idle::run()),
     },
 ];

@@ -1,13 +1,14 @@
 //! `wa-db check` as a whole process beside the servers' own clients.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use wa_db_lab::server::Engine;
 
 use crate::bed::{ACCOUNT, Bed, DB, HOST, Target};
 use crate::measure::{Contestant, Plan, side_by_side};
+use crate::programs::{mysql, postgres, quiet, wa_db};
 use crate::report::{Against, Goal, Unit, table};
 
 const PLAN: Plan = Plan {
@@ -31,11 +32,11 @@ pub(super) async fn run(bed: &Bed) -> String {
     for target in bed.targets() {
         let contestants = vec![
             contestant("wa-db check", check(&program, target)),
-            contestant(client_name(target.engine), client(target)),
+            contestant(client_name(target.engine), client(target, "select 1")),
         ];
         let samples = side_by_side(contestants, PLAN).await;
         assert!(bed.is_alive(), "a server died");
-        tables += &table(&target.label, &samples, Unit::Time, GOAL);
+        tables += &table(&target.label, &samples, Unit::Time, &[GOAL]);
     }
     tables + &start(&program).await
 }
@@ -86,14 +87,15 @@ fn client_name(engine: Engine) -> &'static str {
     }
 }
 
-fn client(target: &Target) -> Command {
+/// The server's own client, verifying chain and name.
+pub(super) fn client(target: &Target, statement: &str) -> Command {
     let ca = target.ca_file.display();
     let port = target.port;
     if target.engine == Engine::Postgres {
-        let mut command = quiet(&psql());
+        let mut command = quiet(&postgres("psql"));
         command
             .env("PGPASSWORD", &target.password)
-            .args(["--no-psqlrc", "--command", "select 1"])
+            .args(["--no-psqlrc", "--command", statement])
             .arg(format!(
                 "host={HOST} port={port} user={ACCOUNT} dbname={DB} sslmode=verify-full sslrootcert={ca}"
             ));
@@ -109,52 +111,11 @@ fn client(target: &Target) -> Command {
     let mut command = quiet(&program);
     command
         .env("MYSQL_PWD", &target.password)
-        .args(["--no-defaults", "--protocol=tcp", verify])
+        .args(["--no-defaults", "--protocol=tcp", "--quick", verify])
         .arg(format!("--ssl-ca={ca}"))
         .arg(format!("--host={HOST}"))
         .arg(format!("--port={port}"))
         .arg(format!("--user={ACCOUNT}"))
-        .args(["--execute", "select 1", DB]);
+        .args(["--execute", statement, DB]);
     command
-}
-
-fn quiet(program: &Path) -> Command {
-    let mut command = Command::new(program);
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null());
-    command
-}
-
-/// `$WA_DB_BIN`, else the `wa-db` that was built beside this program.
-fn wa_db() -> PathBuf {
-    let given = std::env::var_os("WA_DB_BIN").map(PathBuf::from);
-    let own = std::env::current_exe().expect("a program knows where it is");
-    let program = given.unwrap_or_else(|| own.with_file_name("wa-db"));
-    assert!(
-        program.exists(),
-        "{} is not built: run cargo build --release --package wa-db",
-        program.display()
-    );
-    program
-}
-
-/// The program itself: what Debian has in its path is a script that looks for it.
-fn psql() -> PathBuf {
-    newest("/usr/lib/postgresql", "bin/psql")
-}
-
-/// The client that was unpacked beside the lab's MySQL.
-fn mysql() -> PathBuf {
-    let cache = std::env::var("WA_DB_LAB_CACHE").unwrap_or("/var/cache/wa-db-lab".to_owned());
-    newest(&cache, "bin/mysql")
-}
-
-fn newest(directory: &str, program: &str) -> PathBuf {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let found = entries.map(|entry| entry.path().join(program));
-    let newest = found.filter(|path| path.exists()).max();
-    newest.unwrap_or_else(|| panic!("there is no {program} below {directory}"))
 }

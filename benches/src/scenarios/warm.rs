@@ -34,13 +34,18 @@ struct Warming<'a, W> {
 
 impl<W: Work> Visitor for Warming<'_, W> {
     async fn visit<P: Peer>(&mut self) {
-        let pool = P::cold(self.target, self.size).await;
-        let mut connections = join_all((0..self.size).map(|_| pool.checkout())).await;
-        for connection in &mut connections {
-            // Once each, so that the statement is prepared.
-            P::select(connection).await;
-        }
-        drop(connections);
+        let pool = warm::<P>(self.target, self.size).await;
         self.contestants.push(W::contestant(pool));
     }
+}
+
+/// A pool with all its connections open and their statement prepared.
+pub(super) async fn warm<P: Peer>(target: &Target, size: usize) -> P {
+    let pool = P::cold(target, size).await;
+    let mut connections = join_all((0..size).map(|_| pool.checkout())).await;
+    for connection in &mut connections {
+        P::select(connection).await;
+    }
+    drop(connections);
+    pool
 }

@@ -1,30 +1,115 @@
-//! The part of a session that speaks MySQL's protocol.
+//! The part of a session that speaks MySQL's protocol ("Connection Phase" of MySQL's and MariaDB's
+//! manuals): the tunnel's own greeting, the client's response, the login.
+//!
+//! In this protocol the server speaks first, and what it says the client mixes its password with. So
+//! that nobody is dialled for a client that says nothing, the tunnel greets with words it learnt from
+//! the server before, and a nonce that is good for nothing. The server is then told of a method that
+//! no account has; it answers with the account's own and a nonce of its own, and the client follows that
+//! switch, as it may once.
 
-use super::client::Incoming;
+mod answer;
+mod credentials;
+mod keys;
+mod login;
+mod meeting;
+mod numbers;
+mod opening;
+mod state;
+
+use tokio::time::{Instant, timeout};
+
+use self::answer::ErrorAnswer;
+use self::login::Login;
+use self::meeting::{Met, meet};
+pub(super) use self::numbers::Numbered;
+use self::opening::Opening;
+pub(super) use self::state::State;
+use super::client::{ClientStream, Incoming};
 use super::context::Shared;
-use super::outcome::{Ended, Joined};
+use super::outcome::{Ended, Joined, ServerStream};
 use super::session::Refusal;
+use crate::wire::mysql::{Capabilities, Channel, Response};
 
-/// What the front knows beyond one session.
-pub(super) struct State;
-
-impl State {
-    #[allow(clippy::unnecessary_wraps, reason = "the key is made here")]
-    pub(super) fn new() -> Result<Self, openssl::error::ErrorStack> {
-        Ok(Self)
+/// Reaches the server once, to learn its greeting and whether it can be reached. The key that clients
+/// in plaintext need is made meanwhile.
+pub(super) async fn prepare(shared: &Shared) {
+    if let Some(state) = &shared.mysql {
+        // What comes of either is noted where it is needed.
+        let _ = tokio::join!(state.learn(&shared.upstream), state.key());
     }
 }
 
-/// Reaches the server once, to learn its greeting and whether it can be reached.
-#[allow(clippy::unused_async, reason = "dials")]
-pub(super) async fn prepare(_shared: &Shared) {}
+/// Greets the client, hears who it is, and brings it to a server.
+///
+/// # Errors
+/// There is no session; the client was told why.
+pub(super) async fn front(incoming: Incoming, shared: &Shared) -> Result<Joined, Ended> {
+    let Some(state) = &shared.mysql else {
+        return Err(Ended::Client("it came to a tunnel of another engine"));
+    };
+    let known = match state.known(&shared.upstream).await {
+        Ok(known) => known,
+        Err(failure) => {
+            let mut client = Channel::new(incoming.stream);
+            ErrorAnswer::of_failure(&failure)
+                .in_place_of_greeting(&mut client)
+                .await;
+            return Err(Ended::Failed(failure));
+        }
+    };
+    let greeting = state.greeting(&known, incoming.tls.is_some());
+    let patience = shared.settings.connect_timeout();
+    let heard = timeout(patience, opening::hear(incoming, &greeting)).await;
+    let Opening {
+        mut client,
+        response,
+    } = heard.map_err(|_| Ended::Client("the client said nothing in time"))??;
+    match begin(&mut client, response, greeting.capabilities, shared, state).await {
+        Ok((server, number)) => Ok(Joined {
+            client: client.into_stream(),
+            server,
+            to_server: Vec::new(),
+            to_client: Vec::new(),
+            numbered: Some(state.enter(&greeting, number)),
+        }),
+        Err(ended) => {
+            if let Ended::Failed(failure) = &ended {
+                ErrorAnswer::of_failure(failure).tell(&mut client).await;
+            }
+            Err(ended)
+        }
+    }
+}
 
-/// Greets the client, dials the server and relays the login.
-#[allow(clippy::unused_async, reason = "dials")]
-pub(super) async fn front(_incoming: Incoming, _shared: &Shared) -> Result<Joined, Ended> {
-    Err(Ended::Client("MySQL is not spoken yet"))
+/// Reaches a server and carries the login, all under `WA_DB_CONNECT_TIMEOUT`. With the number by which the
+/// server knows the session.
+async fn begin(
+    client: &mut Channel<ClientStream>,
+    response: Response,
+    promised: Capabilities,
+    shared: &Shared,
+    state: &State,
+) -> Result<(ServerStream, u32), Ended> {
+    let deadline = Instant::now() + shared.settings.connect_timeout();
+    let login = Login::new(response, shared, state)?;
+    let Met { reached, greeting } = meet(&shared.upstream, login.request()).await?;
+    let (offered, number) = (greeting.capabilities, greeting.connection);
+    state.note(greeting);
+    // What the client relies on, having been promised it.
+    if !offered.covers(promised.shared_with(login.capabilities())) {
+        ErrorAnswer::of_change().tell(client).await;
+        return Err(Ended::Client(
+            "it was greeted with what the server offered before",
+        ));
+    }
+    let server = login.carry(client, reached, deadline).await?;
+    Ok((server, number))
 }
 
 /// Tells a client why it may not come in.
-#[allow(clippy::unused_async, reason = "writes")]
-pub(super) async fn turn_away(_incoming: Incoming, _refusal: Refusal) {}
+pub(super) async fn turn_away(incoming: Incoming, refusal: Refusal) {
+    let mut client = Channel::new(incoming.stream);
+    ErrorAnswer::of_refusal(refusal)
+        .in_place_of_greeting(&mut client)
+        .await;
+}

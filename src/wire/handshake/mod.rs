@@ -80,18 +80,12 @@ pub(crate) struct Rejected {
 
 /// What a handshake that failed showed before.
 #[derive(Debug, Default)]
-#[cfg_attr(
-    not(feature = "cli"),
-    allow(dead_code, reason = "a check and the reports tell it")
-)]
 pub(crate) struct Seen {
     /// The certificates that the server sent.
     pub(crate) served: Chain,
     /// The chain up to the trusted root, where only something else was wrong.
-    #[allow(dead_code, reason = "reports hold it")]
     pub(crate) verified_chain: Chain,
     /// What besides does not hold and was only to be reported.
-    #[allow(dead_code, reason = "reports are about it")]
     pub(crate) violations: Vec<Violation>,
 }
 

@@ -51,11 +51,6 @@ impl<'a> Answer<'a> {
             _ => Self::Unknown,
         }
     }
-
-    /// The payload of a switch to another method.
-    pub(crate) fn build_switch(plugin: &[u8], nonce: &[u8]) -> Vec<u8> {
-        [&[0xfe], plugin, &[0], nonce, &[0]].concat()
-    }
 }
 
 /// A server's error: `ERR_Packet`.
@@ -108,14 +103,14 @@ mod tests {
 
     #[test]
     fn answers_of_real_servers_are_told_apart() {
-        let switch = Answer::build_switch(b"caching_sha2_password", b"twenty bytes of nonce");
+        let switch = b"\xfecaching_sha2_password\0twenty bytes of nonce\0";
         for (payload, answer) in [
             (&b"\0\0\0\x02\0\0\0"[..], Answer::Ok),
             (b"\x01\x04", Answer::More(&[4])),
             (b"\x01-----BEGIN", Answer::More(b"-----BEGIN")),
             (b"\xfe", Answer::OldSwitch),
             (
-                &switch,
+                switch,
                 Answer::Switch {
                     plugin: b"caching_sha2_password",
                     nonce: b"twenty bytes of nonce",

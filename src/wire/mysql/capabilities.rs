@@ -18,7 +18,6 @@ impl Capabilities {
     pub(crate) const SSL: u32 = 1 << 11;
     pub(crate) const SECURE_CONNECTION: u32 = 1 << 15;
     pub(crate) const PLUGIN_AUTH: u32 = 1 << 19;
-    pub(crate) const CONNECT_ATTRS: u32 = 1 << 20;
     pub(crate) const PLUGIN_AUTH_LENENC: u32 = 1 << 21;
 
     /// These flags, and none of MariaDB's own.
@@ -47,6 +46,12 @@ impl Capabilities {
             common: self.common & !flags,
             ..self
         }
+    }
+
+    /// Whether all of the other's are there, but for TLS, which is not the session's matter.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        let missing = other.common & !self.common & !Self::SSL;
+        missing == 0 && other.mariadb & !self.mariadb == 0
     }
 
     /// Those of these that the other side has too.

@@ -48,6 +48,11 @@ impl<S> Channel<S> {
         }
     }
 
+    /// The stream, for what is no packet.
+    pub(crate) fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// The stream, once packets have been read as a whole.
     pub(crate) fn into_stream(self) -> S {
         self.stream

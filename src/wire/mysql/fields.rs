@@ -12,10 +12,6 @@ impl<'a> Fields<'a> {
         self.0
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -104,7 +100,7 @@ mod tests {
             put_counted(&mut packet, &bytes);
             let mut fields = Fields::of(&packet);
             assert_eq!(fields.counted(), Some(&*bytes), "{length}");
-            assert!(fields.is_at_end(), "{length}");
+            assert!(fields.rest().is_empty(), "{length}");
         }
         let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
         for nonsense in [&[0xfb][..], &[0xff, 1], &[0xfc, 1], &huge] {

@@ -37,15 +37,14 @@ impl Hello {
         (payload.len() == TLS_REQUEST && hello.capabilities.has(Capabilities::SSL)).then_some(hello)
     }
 
-    /// The payload of a request for TLS.
-    pub(crate) fn build(&self) -> Vec<u8> {
-        let mut packet = Vec::with_capacity(256);
-        packet.extend(self.capabilities.common.to_le_bytes());
-        packet.extend(self.max_packet.to_le_bytes());
-        packet.push(self.charset);
-        packet.extend([0; 19]);
-        packet.extend(self.capabilities.mariadb.to_le_bytes());
-        packet
+    /// The bytes of it.
+    pub(crate) fn head(&self) -> [u8; TLS_REQUEST] {
+        let mut head = [0; TLS_REQUEST];
+        head[..4].copy_from_slice(&self.capabilities.common.to_le_bytes());
+        head[4..8].copy_from_slice(&self.max_packet.to_le_bytes());
+        head[8] = self.charset;
+        head[28..].copy_from_slice(&self.capabilities.mariadb.to_le_bytes());
+        head
     }
 }
 
@@ -110,7 +109,7 @@ impl Response {
     /// cut.
     pub(crate) fn build(&self) -> Vec<u8> {
         let capabilities = self.hello.capabilities;
-        let mut packet = self.hello.build();
+        let mut packet = self.hello.head().to_vec();
         put_until_zero(&mut packet, &self.user);
         if capabilities.has(Capabilities::PLUGIN_AUTH_LENENC) {
             put_counted(&mut packet, &self.proof);
@@ -151,14 +150,14 @@ mod tests {
     #[test]
     fn a_request_for_tls_is_told_from_a_response() {
         let asks = hello(Capabilities::SSL | Capabilities::PROTOCOL_41);
-        assert_eq!(Hello::parse_tls_request(&asks.build()), Some(asks));
+        assert_eq!(Hello::parse_tls_request(&asks.head()), Some(asks));
         // Another client's response may carry the flag; what goes on is no request.
-        let longer = [&*asks.build(), b"app\0\0"].concat();
+        let longer = [asks.head().as_slice(), b"app\0\0"].concat();
         assert_eq!(Hello::parse_tls_request(&longer), None);
-        let silent = hello(Capabilities::PROTOCOL_41).build();
+        let silent = hello(Capabilities::PROTOCOL_41).head();
         assert_eq!(Hello::parse_tls_request(&silent), None);
-        for end in 0..asks.build().len() {
-            assert_eq!(Hello::parse_tls_request(&asks.build()[..end]), None);
+        for end in 0..asks.head().len() {
+            assert_eq!(Hello::parse_tls_request(&asks.head()[..end]), None);
         }
     }
 
@@ -181,7 +180,7 @@ mod tests {
 
     #[test]
     fn an_old_response_and_every_prefix_of_the_needed_fields_are_refused() {
-        assert_eq!(Response::parse(&hello(0).build()), None);
+        assert_eq!(Response::parse(&hello(0).head()), None);
         let response = Response {
             hello: hello(
                 Capabilities::PROTOCOL_41

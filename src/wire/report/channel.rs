@@ -11,9 +11,9 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use super::breach::{Key, Report};
 use super::metrics::{Outcome, count};
 use super::recent::{Novelty, Recent};
-use super::violation::{Key, Report};
 
 /// How many reports wait at most. One holds two chains of certificates, which OpenSSL bounds to
 /// 100 KB each.

@@ -1,14 +1,14 @@
 //! A report as it is written and posted, the JSON of RFC 7469: [`json`].
 
-use openssl::x509::X509;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::violation::{Report, Violation};
+use super::breach::{Breach, Report};
 use crate::code::ErrorCode;
 use crate::endpoint::{Endpoint, Engine, Host};
 use crate::settings::Role;
+use crate::tls::Chain;
 
 /// The fields of RFC 7469, section 3, and behind them those of our own. A report of another
 /// violation than that of a pin has the same fields; `code` tells what it is about.
@@ -45,7 +45,7 @@ struct Document<'a> {
 /// # Errors
 /// Those of the serializer, which has no reason for any.
 pub(super) fn json(report: &Report) -> serde_json::Result<Vec<u8>> {
-    let Violation {
+    let Breach {
         endpoint,
         address,
         name,
@@ -54,7 +54,7 @@ pub(super) fn json(report: &Report) -> serde_json::Result<Vec<u8>> {
         served,
         verified,
         pins,
-    } = &report.violation;
+    } = &report.breach;
     serde_json::to_vec(&Document {
         date_time: date_time(report.seen.into()),
         hostname: hostname(endpoint),
@@ -66,7 +66,7 @@ pub(super) fn json(report: &Report) -> serde_json::Result<Vec<u8>> {
         validated_certificate_chain: pems(verified),
         known_pins: pins
             .iter()
-            .map(|pin| format!("pin-sha256=\"{pin}\""))
+            .map(|pin| format!("pin-sha256=\"{}\"", pin.to_base64()))
             .collect(),
         role: report.role,
         engine: report.engine,
@@ -92,9 +92,9 @@ fn hostname(endpoint: &Endpoint) -> String {
 }
 
 /// A certificate that OpenSSL has read can be written; one that cannot is left out.
-fn pems(chain: &[X509]) -> Vec<String> {
-    chain
-        .iter()
+fn pems(chain: &Chain) -> Vec<String> {
+    let certificates = chain.certificates().iter();
+    certificates
         .filter_map(|certificate| String::from_utf8(certificate.to_pem().ok()?).ok())
         .collect()
 }
@@ -145,8 +145,8 @@ mod tests {
     fn what_was_only_to_be_reported_says_so_and_an_unverified_chain_is_empty() {
         let (mut report, _) =
             fixture::report(&Ca::root("Lab CA"), ErrorCode::CertificateUntrusted, false);
-        report.violation.verified.clear();
-        report.violation.pins.clear();
+        report.breach.verified = Chain::default();
+        report.breach.pins.clear();
         let found = parsed(&report);
         assert_eq!(found["enforced"], false);
         assert_eq!(found["code"], "certificate_untrusted");

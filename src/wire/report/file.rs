@@ -5,9 +5,9 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::breach::Report;
 use super::channel::{Sink, Undelivered};
 use super::document;
-use super::violation::Report;
 use crate::settings::shown_path;
 
 const VARIABLE: &str = "WA_DB_SSL_REPORT_FILE";

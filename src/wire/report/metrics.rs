@@ -2,8 +2,8 @@
 
 use metrics::counter;
 
+use super::breach::Report;
 use super::channel::Sink;
-use super::violation::Report;
 
 /// What became of a report at one sink.
 #[derive(Clone, Copy, Debug)]

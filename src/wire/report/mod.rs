@@ -4,33 +4,34 @@
 //! A report neither delays nor breaks the connection that it is about: it is put into a bounded
 //! queue, and a task of its own delivers it. The shape of a report is that of RFC 7469, section 3.
 
+mod breach;
 mod channel;
 mod document;
 mod file;
 #[cfg(test)]
 mod fixture;
+mod handshake;
 mod metrics;
 mod pinned_host;
 mod post;
 mod recent;
-mod violation;
+mod registry;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use http::Uri;
-
+use self::breach::{Breach, Report};
 use self::channel::Channel;
 use self::file::FileSink;
+pub(crate) use self::handshake::Handshake;
 use self::post::PostSink;
-use self::violation::Report;
-pub(crate) use self::violation::Violation;
+pub use self::registry::flush_reports;
+use super::handshake::{Rejected, TlsFacts};
 use crate::endpoint::Engine;
-use crate::settings::Role;
+use crate::settings::{Role, Settings};
 
-/// Takes violations to where they are reported. Cheap to clone; every clone knows what the others
-/// have reported.
+/// Takes what does not hold to where it is reported. All reporters of a process to one place share
+/// one queue, and know what the others have reported.
 #[derive(Clone)]
 pub(crate) struct Reporter {
     role: Role,
@@ -40,21 +41,28 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// A reporter to these places. Nothing is opened yet.
-    pub(crate) fn new(role: Role, engine: Engine, file: Option<PathBuf>, uri: Option<Uri>) -> Self {
-        Self {
-            role,
-            engine,
-            file: file.map(|path| Channel::new(FileSink::new(path))),
-            post: uri.map(|uri| Channel::new(PostSink::new(uri))),
+    /// The reporter that the settings ask for, if they do. Nothing is opened yet.
+    pub(crate) fn new(settings: &Settings) -> Option<Self> {
+        let targets = &settings.tls().reports;
+        (!targets.is_empty()).then(|| Self {
+            role: settings.role(),
+            engine: settings.engine(),
+            file: targets.file.as_ref().map(registry::file),
+            post: targets.uri.as_ref().map(registry::post),
+        })
+    }
+
+    /// Reports what a handshake showed that does not hold, each once an interval. Returns at once and
+    /// never fails; what becomes of a report is in the log and in `wa_db_reports_total`.
+    pub(crate) fn look_at(&self, handshake: &Handshake<'_>, outcome: Result<&TlsFacts, &Rejected>) {
+        for breach in handshake.breaches(outcome) {
+            self.report(breach);
         }
     }
 
-    /// Reports a violation, once an interval. Returns at once and never fails; what becomes of the
-    /// report is in the log and in `wa_db_reports_total`.
-    pub(crate) fn report(&self, violation: Violation) {
+    fn report(&self, breach: Breach) {
         let report = Arc::new(Report {
-            violation,
+            breach,
             seen: SystemTime::now(),
             role: self.role,
             engine: self.engine,
@@ -65,20 +73,5 @@ impl Reporter {
         if let Some(post) = &self.post {
             post.send(&report);
         }
-    }
-
-    /// Waits until every report is delivered or given up, for at most as long as `patience`: for
-    /// a process that is about to end.
-    pub(crate) async fn flush(&self, patience: Duration) {
-        let idle = async {
-            if let Some(file) = &self.file {
-                file.idle().await;
-            }
-            if let Some(post) = &self.post {
-                post.idle().await;
-            }
-        };
-        // What is not delivered by then is lost with the process.
-        let _ = tokio::time::timeout(patience, idle).await;
     }
 }

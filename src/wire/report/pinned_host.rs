@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::violation::Violation;
+use super::breach::Breach;
 use crate::endpoint::Host;
 
 /// Whether the host that reports go to is the server that a violation is about, by name or by
@@ -12,22 +12,22 @@ use crate::endpoint::Host;
 /// Whoever answers for a name or an address of the network may have all of its ports; on the
 /// loopback interface it takes the same port to be the same server.
 pub(super) fn is_pinned_host(
-    violation: &Violation,
+    breach: &Breach,
     host: &str,
     port: u16,
     addresses: &[SocketAddr],
 ) -> bool {
     let plain = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
-    let named = plain(host) == plain(&violation.name)
-        || matches!(violation.endpoint.host(), Host::Name(name) if plain(host) == plain(name));
-    let server = violation.address.ip().to_canonical();
+    let named = plain(host) == plain(&breach.name)
+        || matches!(breach.endpoint.host(), Host::Name(name) if plain(host) == plain(name));
+    let server = breach.address.ip().to_canonical();
     let addressed = addresses
         .iter()
         .any(|address| address.ip().to_canonical() == server);
     let is_local = addresses
         .iter()
         .all(|address| address.ip().to_canonical().is_loopback());
-    (named || addressed) && (!is_local || port == violation.address.port())
+    (named || addressed) && (!is_local || port == breach.address.port())
 }
 
 #[cfg(test)]
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn the_pinned_host_is_known_by_its_names_and_by_its_address() {
         let ca = Ca::root("Lab CA");
-        let (mut violation, _) = fixture::violation(&ca, ErrorCode::PinMismatch, true);
+        let (mut breach, _) = fixture::breach(&ca, ErrorCode::PinMismatch, true);
         // db.lab, which must carry named.lab, at 192.0.2.7:5432.
         for (host, address, is_it) in [
             ("reports.lab", "192.0.2.8:443", false),
@@ -55,15 +55,15 @@ mod tests {
             ("sub.db.lab", "192.0.2.8:443", false),
         ] {
             let address: SocketAddr = address.parse().unwrap();
-            let found = is_pinned_host(&violation, host, address.port(), &[address]);
+            let found = is_pinned_host(&breach, host, address.port(), &[address]);
             assert_eq!(found, is_it, "{host} {address}");
         }
         let several = ["192.0.2.8:443", "192.0.2.7:443"].map(|text| text.parse().unwrap());
-        assert!(is_pinned_host(&violation, "reports.lab", 443, &several));
+        assert!(is_pinned_host(&breach, "reports.lab", 443, &several));
 
-        violation.endpoint = crate::endpoint::Endpoint::new(Host::Name("localhost".into()), 5432);
-        violation.name = "localhost".to_owned();
-        violation.address = "127.0.0.1:5432".parse().unwrap();
+        breach.endpoint = crate::endpoint::Endpoint::new(Host::Name("localhost".into()), 5432);
+        breach.name = "localhost".to_owned();
+        breach.address = "127.0.0.1:5432".parse().unwrap();
         for (host, address, is_it) in [
             ("localhost", "127.0.0.1:5432", true),
             ("127.0.0.1", "127.0.0.1:5432", true),
@@ -71,7 +71,7 @@ mod tests {
             ("127.0.0.1", "127.0.0.1:9000", false),
         ] {
             let address: SocketAddr = address.parse().unwrap();
-            let found = is_pinned_host(&violation, host, address.port(), &[address]);
+            let found = is_pinned_host(&breach, host, address.port(), &[address]);
             assert_eq!(found, is_it, "{host} {address}");
         }
     }

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use http::header::{CONTENT_TYPE, HOST, USER_AGENT};
-use http::uri::Scheme;
-use http::{Request, StatusCode, Uri};
+use http::{Request, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -19,10 +18,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
+use super::breach::Report;
 use super::channel::{Sink, Undelivered};
 use super::document;
 use super::pinned_host::is_pinned_host;
-use super::violation::Report;
+use crate::settings::ReportUri;
 use crate::tls::web_client;
 use crate::wire::dial;
 
@@ -35,40 +35,25 @@ const HEADERS_LIMIT: usize = 64;
 /// The address of `WA_DB_SSL_REPORT_URI`: `https`, or `http` on this machine.
 #[derive(Clone, Debug)]
 pub(super) struct PostSink {
-    uri: Uri,
+    uri: ReportUri,
 }
 
 impl PostSink {
     /// The sink of this address; nothing is dialled yet.
-    pub(super) fn new(uri: Uri) -> Self {
+    pub(super) fn new(uri: ReportUri) -> Self {
         Self { uri }
-    }
-
-    fn is_https(&self) -> bool {
-        self.uri.scheme() == Some(&Scheme::HTTPS)
-    }
-
-    /// The host without the brackets of an IPv6 address, which are none of the name's.
-    fn host(&self) -> &str {
-        let host = self.uri.host().unwrap_or_default();
-        host.trim_start_matches('[').trim_end_matches(']')
-    }
-
-    fn port(&self) -> u16 {
-        let default = if self.is_https() { 443 } else { 80 };
-        self.uri.port_u16().unwrap_or(default)
     }
 
     async fn attempt(&self, report: &Report) -> Result<(), Undelivered> {
         let body = document::json(report).map_err(|error| Undelivered::Never(error.to_string()))?;
         let addresses = self.resolve().await?;
-        if is_pinned_host(&report.violation, self.host(), self.port(), &addresses) {
+        if is_pinned_host(&report.breach, self.uri.host(), self.uri.port(), &addresses) {
             return Err(Undelivered::Never(
                 "its host is the server that the report is about: report to another one".to_owned(),
             ));
         }
         let stream = self.dial(&addresses).await?;
-        let status = if self.is_https() {
+        let status = if self.uri.is_https() {
             self.post(self.secure(stream).await?, body).await?
         } else {
             self.post(stream, body).await?
@@ -78,12 +63,12 @@ impl PostSink {
 
     /// The addresses to dial, and no others: what was compared with the server is what is dialled.
     async fn resolve(&self) -> Result<Vec<SocketAddr>, Undelivered> {
-        let (host, port) = (self.host(), self.port());
+        let (host, port) = (self.uri.host(), self.uri.port());
         let found = tokio::net::lookup_host((host, port))
             .await
             .map_err(|error| Undelivered::Perhaps(format!("{host} has no address: {error}")))?;
         let (may, may_not): (Vec<_>, Vec<_>) =
-            found.partition(|address| self.is_https() || address.ip().is_loopback());
+            found.partition(|address| self.uri.is_https() || address.ip().is_loopback());
         match (may.is_empty(), may_not.is_empty()) {
             (false, _) => Ok(may),
             (true, true) => Err(Undelivered::Perhaps(format!("{host} has no address"))),
@@ -110,13 +95,13 @@ impl PostSink {
             .await
             .map_err(|error| Undelivered::Never(error.to_string()))?;
         let ssl = client
-            .and_then(|client| client.configure()?.into_ssl(self.host()))
+            .and_then(|client| client.configure()?.into_ssl(self.uri.host()))
             .map_err(|error| Undelivered::Never(format!("TLS cannot be set up: {error}")))?;
         let mut stream = SslStream::new(ssl, stream)
             .map_err(|error| Undelivered::Never(format!("TLS cannot be set up: {error}")))?;
         if let Err(error) = Pin::new(&mut stream).connect().await {
             let result = stream.ssl().verify_result();
-            let host = self.host();
+            let host = self.uri.host();
             return Err(if result.as_raw() == 0 {
                 self.unreached(&error.to_string())
             } else {
@@ -132,8 +117,16 @@ impl PostSink {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let broken = |error: &dyn Error| self.unreached(&error.to_string());
-        let authority = self.uri.authority().map_or("", |named| named.as_str());
-        let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
+        let authority = self
+            .uri
+            .uri()
+            .authority()
+            .map_or("", |named| named.as_str());
+        let path = self
+            .uri
+            .uri()
+            .path_and_query()
+            .map_or("/", |path| path.as_str());
         let request = Request::post(path)
             .header(HOST, authority)
             .header(CONTENT_TYPE, "application/json")
@@ -160,7 +153,7 @@ impl PostSink {
     }
 
     fn unreached(&self, why: &str) -> Undelivered {
-        Undelivered::Perhaps(format!("{}:{}: {why}", self.host(), self.port()))
+        Undelivered::Perhaps(format!("{}:{}: {why}", self.uri.host(), self.uri.port()))
     }
 }
 
@@ -190,46 +183,4 @@ fn judge(status: StatusCode) -> Result<(), Undelivered> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn success_is_delivered_and_only_what_may_pass_is_tried_again() {
-        for (status, again) in [
-            (200, None),
-            (204, None),
-            (301, Some(false)),
-            (308, Some(false)),
-            (400, Some(false)),
-            (401, Some(false)),
-            (404, Some(false)),
-            (408, Some(true)),
-            (413, Some(false)),
-            (429, Some(true)),
-            (500, Some(true)),
-            (503, Some(true)),
-        ] {
-            let found = match judge(StatusCode::from_u16(status).unwrap()) {
-                Ok(()) => None,
-                Err(Undelivered::Perhaps(_)) => Some(true),
-                Err(Undelivered::Never(_)) => Some(false),
-            };
-            assert_eq!(found, again, "{status}");
-        }
-    }
-
-    #[test]
-    fn host_and_port_are_those_of_the_address() {
-        for (uri, host, port) in [
-            ("https://reports.lab/pins?token=x", "reports.lab", 443),
-            ("https://reports.lab:8443", "reports.lab", 8443),
-            ("http://127.0.0.1/x", "127.0.0.1", 80),
-            ("http://[::1]:8080/x", "::1", 8080),
-        ] {
-            let sink = PostSink::new(uri.parse().unwrap());
-            assert_eq!((sink.host(), sink.port()), (host, port), "{uri}");
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::violation::Key;
+use super::breach::Key;
 
 /// How long a violation that was reported is not reported again.
 pub(super) const INTERVAL: Duration = Duration::from_secs(3600);
@@ -86,12 +86,12 @@ mod tests {
         for code in [ErrorCode::CertificateExpired, ErrorCode::PinMismatch] {
             let (mut other, _) = fixture::report(&ca, code, true);
             if code != ErrorCode::PinMismatch {
-                other.violation.served = report.violation.served.clone();
+                other.breach.served = report.breach.served.clone();
             }
             reports.push(other.key());
         }
         let (mut other, _) = fixture::report(&ca, ErrorCode::PinMismatch, false);
-        other.violation.served = report.violation.served.clone();
+        other.breach.served = report.breach.served.clone();
         reports.push(other.key());
         for key in reports {
             assert_eq!(recent.note(key), Novelty::New);

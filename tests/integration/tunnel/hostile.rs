@@ -389,7 +389,7 @@ fn a17_flood_of_rows_at_a_client_that_does_not_read_waits_at_the_server() {
     let peak = peak_memory(&tunnel);
     assert!(peak > 0 && peak < MEMORY, "{peak} KiB were resident");
     // What was sent arrives when it is read.
-    let mut chunk = [0; 65536];
+    let mut chunk = vec![0; 65536];
     let mut read = 0;
     while read < 4_000_000 {
         read += stream.read(&mut chunk).unwrap();

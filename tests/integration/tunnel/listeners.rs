@@ -211,7 +211,7 @@ fn served_name(tunnel: &Tunnel) -> String {
     let stream = shake(tunnel, None, true).unwrap();
     let certificate = stream.ssl().peer_certificate().unwrap();
     let name = certificate.subject_name().entries().next().unwrap();
-    name.data().as_utf8().unwrap().to_string()
+    String::from_utf8(name.data().as_slice().to_vec()).unwrap()
 }
 
 /// A handshake of our own with the tunnel's listener, after asking for TLS where that is wished.

@@ -69,9 +69,10 @@ fn result_of_fifty_megabytes_and_copy_both_ways_arrive_whole() {
         assert_eq!(result.len(), 5000 * 10_001);
         assert!(result.lines().all(|line| line.len() == 10_000));
 
-        let rows: String = (0..200_000)
+        let rows: Vec<_> = (0..200_000)
             .map(|row| format!("{row}\tvalue {row}\n"))
             .collect();
+        let rows = rows.concat();
         let copied = psql.run(&format!(
             "CREATE TEMP TABLE t (n int, v text);\nCOPY t FROM STDIN;\n{rows}\\.\n\
              SELECT count(*), sum(n) FROM t;\nCOPY (SELECT * FROM t ORDER BY n) TO STDOUT;\n"

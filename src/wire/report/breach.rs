@@ -1,41 +1,41 @@
-//! What a report is about: [`Violation`].
+//! What a report is about: [`Breach`].
 
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use openssl::sha::sha256;
-use openssl::x509::X509;
 
 use crate::code::ErrorCode;
 use crate::endpoint::{Endpoint, Engine};
-use crate::settings::Role;
+use crate::settings::{Pin, Role};
+use crate::tls::Chain;
 
 /// A server's certificate that does not keep to the policy, as one handshake showed it. It holds
 /// nothing of the account.
 #[derive(Clone, Debug)]
-pub(crate) struct Violation {
+pub(super) struct Breach {
     /// The server, as the settings name it.
-    pub(crate) endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     /// The address that answered for it.
-    pub(crate) address: SocketAddr,
+    pub(super) address: SocketAddr,
     /// The name that the certificate had to carry.
-    pub(crate) name: String,
+    pub(super) name: String,
     /// What does not hold.
-    pub(crate) code: ErrorCode,
+    pub(super) code: ErrorCode,
     /// Whether the connection was given up for it; if not, it was only to be reported.
-    pub(crate) enforced: bool,
+    pub(super) enforced: bool,
     /// The certificates that the server sent, its own first.
-    pub(crate) served: Vec<X509>,
+    pub(super) served: Chain,
     /// The chain that was verified, up to the root; empty where none was.
-    pub(crate) verified: Vec<X509>,
-    /// The pins that were compared, in base64; empty where none are set.
-    pub(crate) pins: Vec<String>,
+    pub(super) verified: Chain,
+    /// The pins that were compared; empty where none are set.
+    pub(super) pins: Vec<Pin>,
 }
 
 /// A violation with when it was seen, and by whom.
 #[derive(Debug)]
 pub(super) struct Report {
-    pub(super) violation: Violation,
+    pub(super) breach: Breach,
     pub(super) seen: SystemTime,
     pub(super) role: Role,
     pub(super) engine: Engine,
@@ -44,16 +44,19 @@ pub(super) struct Report {
 impl Report {
     /// What makes this report another one than those before.
     pub(super) fn key(&self) -> Key {
-        let Violation {
+        let Breach {
             endpoint,
             code,
             enforced,
             served,
             ..
-        } = &self.violation;
+        } = &self.breach;
         // A certificate that cannot be written as DER is as good as none.
-        let leaf = served.first().and_then(|leaf| leaf.to_der().ok());
+        let leaf = served.certificates().first();
+        let leaf = leaf.and_then(|leaf| leaf.to_der().ok());
         Key {
+            role: self.role,
+            engine: self.engine,
             endpoint: endpoint.clone(),
             code: *code,
             enforced: *enforced,
@@ -65,6 +68,8 @@ impl Report {
 /// Reports with the same key say the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
+    role: Role,
+    engine: Engine,
     endpoint: Endpoint,
     code: ErrorCode,
     enforced: bool,

@@ -1,0 +1,73 @@
+//! `wa-db pins`: the pins of a server's chain, or of a key in a file.
+
+mod files;
+mod look;
+mod notes;
+mod report;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::io;
+
+use super::args::{Format, PinsArgs};
+use super::exit::{self, Exit};
+use super::logging;
+use super::printer;
+use super::progress::Indicator;
+use super::scope::{self, Scope};
+use crate::check::ErrorReport;
+use report::{PinsReport, TargetPins};
+
+/// Prints the pins that the flags ask for.
+pub(super) fn run(args: &PinsArgs) -> Exit {
+    if let Some(source) = files::Source::of(&args.source) {
+        return files::run(&source, &args.scope.file, args.format);
+    }
+    let logging = logging::start(false);
+    let report = match Scope::read(&args.scope) {
+        Ok(scope) => match execute(&scope, logging) {
+            Ok(report) => report,
+            Err(error) => {
+                exit::complain(&format!("cannot start the runtime: {error}"));
+                return Exit::Internal;
+            }
+        },
+        Err(error) => {
+            let roles = scope::roles_meant(&args.scope);
+            let error = ErrorReport::from(&error);
+            let targets = roles.into_iter();
+            PinsReport::new(
+                targets
+                    .map(|role| TargetPins::of_settings_error(role, error.clone()))
+                    .collect(),
+            )
+        }
+    };
+    let printed = printer::to_stdout(|printer| match args.format {
+        Format::Json => printer.json(&report),
+        Format::Text => text::print(&report, printer),
+    });
+    if args.format == Format::Text {
+        printer::to_stderr(|printer| notes::print(&report, printer));
+    }
+    exit::printed(printed, report.exit())
+}
+
+/// One server after the other, on one thread.
+fn execute(scope: &Scope, logging: bool) -> io::Result<PinsReport> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    // Log lines and a line that is drawn over itself do not go together.
+    let indicator = if logging {
+        Indicator::absent()
+    } else {
+        Indicator::start()
+    };
+    let targets = runtime.block_on(look::at_all(scope, &|progress| indicator.show(progress)));
+    drop(indicator);
+    // A name lookup that outlived its deadline must not hold the process up.
+    runtime.shutdown_background();
+    Ok(PinsReport::new(targets))
+}

@@ -1,0 +1,10 @@
+//! MySQL and MariaDB through a tunnel.
+
+mod failing;
+mod inject;
+mod logins;
+mod programs;
+mod secured;
+mod sessions;
+mod split;
+mod stand;
