@@ -53,7 +53,8 @@ def deliver(database):
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for told in [signal.SIGINT, signal.SIGTERM]:
+        signal.signal(told, lambda *_: sys.exit(0))
     QSqlDatabase.addDatabase(environ["DRIVER"])
     database = None
     while True:

@@ -1,5 +1,7 @@
 //! What a failed check means under a policy, and what a finished handshake still has to prove.
 
+use std::sync::OnceLock;
+
 use openssl::x509::{X509Ref, X509VerifyResult};
 
 use super::chain::Chain;
@@ -41,13 +43,25 @@ pub(crate) struct Examined {
     pub(crate) failure: Option<Failure>,
 }
 
+/// What a service was told already: once for each policy, whatever the number of connections.
+#[derive(Default)]
+pub(super) struct Told {
+    ended_list: OnceLock<()>,
+    no_backup: OnceLock<()>,
+    report_only: OnceLock<()>,
+}
+
 impl TlsPolicy {
     /// Judges a failed check.
     pub(crate) fn judge(&self, result: X509VerifyResult) -> Judgement {
         let settings = self.settings();
-        if verdict::is_without_list(result)
-            || (verdict::is_ended_list(result) && settings.crl_stale == CrlStale::Warn)
-        {
+        if verdict::is_without_list(result) {
+            return Judgement::NotAsked;
+        }
+        if verdict::is_ended_list(result) && settings.crl_stale == CrlStale::Warn {
+            self.told().ended_list.get_or_init(|| {
+                tracing::warn!("a revocation list of WA_DB_SSL_CRL has ended and is used all the same, as WA_DB_SSL_CRL_STALE=warn asks");
+            });
             return Judgement::NotAsked;
         }
         let is_off = match settings.verification {
@@ -92,14 +106,24 @@ impl TlsPolicy {
         let compare = |set| pins::compare(set, settings.verification, served, verified);
         let mut examined = Examined::default();
         if settings.pins_report_only.as_ref().map(compare) == Some(Compared::Differs) {
+            let what = pins::would_mismatch(served);
+            self.told()
+                .report_only
+                .get_or_init(|| tracing::warn!("{what}"));
             examined.violations.push(Violation {
                 code: ErrorCode::PinMismatch,
-                what: pins::would_mismatch(served),
+                what,
             });
         }
         match settings.pins.as_ref().map(compare) {
             Some(Compared::Differs) => examined.failure = Some(pins::mismatch(served)),
-            Some(Compared::MatchesWithoutBackup) => examined.warnings.push(pins::no_backup()),
+            Some(Compared::MatchesWithoutBackup) => {
+                let what = pins::no_backup();
+                self.told()
+                    .no_backup
+                    .get_or_init(|| tracing::warn!("{what}"));
+                examined.warnings.push(what);
+            }
             Some(Compared::Matches) | None => {}
         }
         examined

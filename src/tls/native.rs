@@ -34,7 +34,7 @@ fn can_say(policy: &TlsPolicy) -> Result<(), Failure> {
                 "{} would have no effect: the driver's own TLS knows nothing of it",
                 variables.join(", ")
             ),
-            "unset it: connections that obey it are not available yet",
+            "report this as a defect of wa-db: its own dialer should have been taken",
         )),
     }
 }

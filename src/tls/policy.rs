@@ -13,6 +13,7 @@ use super::danger::Weakened;
 use super::facts;
 use super::fingerprint::Fingerprint;
 use super::identity::Identity;
+use super::judgement::Told;
 use super::roots::Roots;
 use super::verdict;
 use crate::code::{ErrorCode, Stage};
@@ -35,6 +36,7 @@ struct Loaded {
     /// For the dialer. A service that uses the drivers' own TLS needs it only to explain a failure.
     context: OnceLock<SslContext>,
     fingerprint: Fingerprint,
+    told: Told,
 }
 
 /// When certificates end: those in our own files, and the server's.
@@ -115,6 +117,7 @@ impl TlsPolicy {
             expiries,
             context,
             fingerprint,
+            told: Told::default(),
         })))
     }
 
@@ -176,6 +179,10 @@ impl TlsPolicy {
     /// The lists of `WA_DB_SSL_CRL`.
     pub(super) fn lists(&self) -> Option<&RevocationLists> {
         self.0.lists.as_ref()
+    }
+
+    pub(super) fn told(&self) -> &Told {
+        &self.0.told
     }
 
     pub(crate) fn settings(&self) -> &TlsSettings {

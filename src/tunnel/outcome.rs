@@ -4,12 +4,13 @@ use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 
 use super::client::ClientStream;
+use super::mysql;
 use crate::failure::Failure;
 
 /// The way to the server: always TLS.
 pub(super) type ServerStream = SslStream<TcpStream>;
 
-/// A session that is logged in. From here on bytes are only moved.
+/// A session that is logged in. From here on bytes are only moved, but for a MySQL client's first words.
 pub(super) struct Joined {
     pub(super) client: ClientStream,
     pub(super) server: ServerStream,
@@ -17,6 +18,8 @@ pub(super) struct Joined {
     pub(super) to_server: Vec<u8>,
     /// What the server sent ahead, to be passed on first.
     pub(super) to_client: Vec<u8>,
+    /// The session's number, where clients are told another than the server's.
+    pub(super) numbered: Option<mysql::Numbered>,
 }
 
 /// Why there is no session. The client was told, as far as its protocol allows.

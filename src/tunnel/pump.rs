@@ -1,6 +1,6 @@
 //! Moves bytes between a client and its server until both are done: [`run`].
 //!
-//! Nothing is looked into. A chunk is read into a buffer that all sessions of a thread share and
+//! Nothing is looked into, but the first chunk of a MySQL client. A chunk is read into a buffer that all sessions of a thread share and
 //! written on at once; only what the other side does not take is kept, and nothing more is read before
 //! that is gone. So a silent session holds no buffer, and a slow reader slows its writer.
 
@@ -17,6 +17,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::client::{self, ClientStream};
 use super::meters::Meters;
+use super::mysql::Numbered;
 use super::outcome::{Joined, ServerStream};
 
 /// Four records of TLS: larger chunks are not faster.
@@ -48,8 +49,10 @@ pub(super) async fn run(joined: Joined, meters: &Meters) -> Over {
         mut server,
         to_server,
         to_client,
+        numbered,
     } = joined;
     let mut up = Direction::new(to_server, meters.to_server.clone());
+    up.first = numbered.as_ref();
     let mut down = Direction::new(to_client, meters.to_client.clone());
     let mut linger: Option<Pin<Box<Sleep>>> = None;
     let moved = poll_fn(|cx| {
@@ -81,7 +84,9 @@ fn break_off(client: &ClientStream, server: &ServerStream) {
 }
 
 /// The bytes that go one way.
-struct Direction {
+struct Direction<'a> {
+    /// Has a look at the first chunk.
+    first: Option<&'a Numbered>,
     /// Read and not taken yet by the other side.
     kept: Vec<u8>,
     /// How much of it was taken.
@@ -100,10 +105,11 @@ enum Phase {
     Done,
 }
 
-impl Direction {
+impl Direction<'_> {
     fn new(kept: Vec<u8>, carried: Counter) -> Self {
         carried.increment(kept.len() as u64);
         Self {
+            first: None,
             kept,
             taken: 0,
             phase: Phase::Moving,
@@ -163,6 +169,10 @@ impl Direction {
         self.failed = failed;
         self.carried.increment(filled as u64);
         let mut rest = chunk.get(..filled).unwrap_or_default();
+        if let Some(said) = self.first.take().and_then(|first| first.translate(rest)) {
+            self.kept = said;
+            return Poll::Ready(Ok(filled));
+        }
         while !rest.is_empty() {
             match Pin::new(&mut *to).poll_write(cx, rest) {
                 Poll::Ready(written) => rest = after(rest, written?)?,

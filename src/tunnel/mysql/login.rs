@@ -14,7 +14,7 @@ use crate::tunnel::context::Shared;
 use crate::tunnel::outcome::{Ended, ServerStream};
 use crate::tunnel::upstream::{Reached, Server};
 use crate::wire::SslRequest;
-use crate::wire::mysql::{Answer, Capabilities, Channel, LARGEST, Response};
+use crate::wire::mysql::{Answer, Capabilities, Channel, Greeting, LARGEST, Response};
 
 pub(super) const NATIVE: &[u8] = b"mysql_native_password";
 pub(super) const CACHING_SHA2: &[u8] = b"caching_sha2_password";
@@ -62,12 +62,13 @@ enum Due {
 }
 
 impl<'a> Login<'a> {
-    /// The login of a client, or that of the settings' account in its place.
+    /// The login of a client that was greeted so, or that of the settings' account in its place.
     ///
     /// # Errors
     /// The account's password cannot be read.
     pub(super) fn new(
         mut response: Response,
+        greeting: &Greeting,
         shared: &'a Shared,
         state: &'a State,
     ) -> Result<Self, Failure> {
@@ -89,7 +90,8 @@ impl<'a> Login<'a> {
             && response.proof.len() > 1;
         // Mixed with the tunnel's nonce, it would prove nothing to the server.
         response.proof = Vec::new();
-        response.plugin = Some(NOBODYS.to_vec());
+        // What the client goes on with, should the server not care for the name.
+        let own = response.plugin.replace(NOBODYS.to_vec());
         let capabilities = &mut response.hello.capabilities;
         *capabilities = capabilities.with(Capabilities::SSL);
         Ok(Self {
@@ -98,8 +100,8 @@ impl<'a> Login<'a> {
             credentials,
             awaits_verdict,
             response,
-            method: Vec::new(),
-            nonce: Vec::new(),
+            method: own.unwrap_or_default(),
+            nonce: greeting.nonce.clone(),
             due: Due::Word,
         })
     }

@@ -12,6 +12,7 @@ mod credentials;
 mod keys;
 mod login;
 mod meeting;
+mod numbers;
 mod opening;
 mod state;
 
@@ -20,13 +21,14 @@ use tokio::time::{Instant, timeout};
 use self::answer::ErrorAnswer;
 use self::login::Login;
 use self::meeting::{Met, meet};
+pub(super) use self::numbers::Numbered;
 use self::opening::Opening;
 pub(super) use self::state::State;
 use super::client::{ClientStream, Incoming};
 use super::context::Shared;
 use super::outcome::{Ended, Joined, ServerStream};
 use super::session::Refusal;
-use crate::wire::mysql::{Capabilities, Channel, Response};
+use crate::wire::mysql::{Channel, Greeting, Response};
 
 /// Reaches the server once, to learn its greeting and whether it can be reached. The key that clients
 /// in plaintext need is made meanwhile.
@@ -62,12 +64,13 @@ pub(super) async fn front(incoming: Incoming, shared: &Shared) -> Result<Joined,
         mut client,
         response,
     } = heard.map_err(|_| Ended::Client("the client said nothing in time"))??;
-    match begin(&mut client, response, greeting.capabilities, shared, state).await {
-        Ok(server) => Ok(Joined {
+    match begin(&mut client, response, &greeting, shared, state).await {
+        Ok((server, number)) => Ok(Joined {
             client: client.into_stream(),
             server,
             to_server: Vec::new(),
             to_client: Vec::new(),
+            numbered: Some(state.enter(&greeting, number)),
         }),
         Err(ended) => {
             if let Ended::Failed(failure) = &ended {
@@ -78,27 +81,30 @@ pub(super) async fn front(incoming: Incoming, shared: &Shared) -> Result<Joined,
     }
 }
 
-/// Reaches a server and carries the login, all under `WA_DB_CONNECT_TIMEOUT`.
+/// Reaches a server and carries the login, all under `WA_DB_CONNECT_TIMEOUT`. With the number by which the
+/// server knows the session.
 async fn begin(
     client: &mut Channel<ClientStream>,
     response: Response,
-    promised: Capabilities,
+    greeted: &Greeting,
     shared: &Shared,
     state: &State,
-) -> Result<ServerStream, Ended> {
+) -> Result<(ServerStream, u32), Ended> {
     let deadline = Instant::now() + shared.settings.connect_timeout();
-    let login = Login::new(response, shared, state)?;
+    let login = Login::new(response, greeted, shared, state)?;
     let Met { reached, greeting } = meet(&shared.upstream, login.request()).await?;
-    let offered = greeting.capabilities;
+    let (offered, number) = (greeting.capabilities, greeting.connection);
     state.note(greeting);
     // What the client relies on, having been promised it.
+    let promised = greeted.capabilities;
     if !offered.covers(promised.shared_with(login.capabilities())) {
         ErrorAnswer::of_change().tell(client).await;
         return Err(Ended::Client(
             "it was greeted with what the server offered before",
         ));
     }
-    login.carry(client, reached, deadline).await
+    let server = login.carry(client, reached, deadline).await?;
+    Ok((server, number))
 }
 
 /// Tells a client why it may not come in.

@@ -1,7 +1,6 @@
 //! What the front knows beyond one session: [`State`].
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -11,6 +10,7 @@ use tokio::time::Instant;
 
 use super::keys::Key;
 use super::meeting::{Met, meet};
+use super::numbers::{Numbered, Numbers};
 use crate::code::{ErrorCode, Stage};
 use crate::failure::Failure;
 use crate::tunnel::upstream::Upstream;
@@ -29,7 +29,7 @@ pub(in crate::tunnel) struct State {
     /// Only one learns at a time; the others take what comes of it.
     failed: tokio::sync::Mutex<Option<(Instant, Failure)>>,
     key: OnceCell<Key>,
-    greeted: AtomicU32,
+    numbers: Arc<Numbers>,
 }
 
 impl State {
@@ -38,7 +38,7 @@ impl State {
             known: Mutex::default(),
             failed: tokio::sync::Mutex::default(),
             key: OnceCell::new(),
-            greeted: AtomicU32::new(0),
+            numbers: Arc::default(),
         }
     }
 
@@ -90,6 +90,11 @@ impl State {
         *self.lock() = Some(greeting);
     }
 
+    /// Notes by which number the server knows the session of a client that was told another.
+    pub(super) fn enter(&self, told: &Greeting, servers: u32) -> Numbered {
+        self.numbers.enter(told.connection, servers)
+    }
+
     /// The words for one client: the server's own, but for what concerns this connection.
     pub(super) fn greeting(&self, known: &Greeting, tls: bool) -> Greeting {
         let capabilities = if tls {
@@ -99,7 +104,7 @@ impl State {
         };
         let mut random = rand::rng();
         Greeting {
-            connection: self.greeted.fetch_add(1, Ordering::Relaxed),
+            connection: self.numbers.next(),
             // As servers have it: no zero, and nothing beyond ASCII.
             nonce: (0..NONCE).map(|_| random.random_range(1..=127)).collect(),
             capabilities: capabilities

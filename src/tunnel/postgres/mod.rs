@@ -46,6 +46,7 @@ pub(super) async fn front(incoming: Incoming, shared: &Shared) -> Result<Joined,
                 server,
                 to_server: Vec::new(),
                 to_client,
+                numbered: None,
             }),
             Err(ended) => {
                 if let Ended::Failed(failure) = &ended {

@@ -2,9 +2,9 @@
 
 mod explain;
 mod group;
-#[cfg(test)]
-mod limbo;
 mod observed;
+#[cfg(test)]
+mod tests;
 
 use std::pin::Pin;
 use std::time::SystemTime;

@@ -2,7 +2,6 @@
 
 mod program;
 mod session;
-mod tunnel;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,9 +11,9 @@ use wa_db_lab::pki::Ca;
 use wa_db_lab::server::{Engine, Server, ServerOptions, TestServers};
 
 use crate::support::{text, with};
+use crate::tunnel::running::Tunnel;
 use program::Program;
-use session::{Place, Run, Session};
-use tunnel::Tunnel;
+use session::{Door, Place, Run, Session};
 
 /// One round of all programs: each does its steps, the server restarts, each finds it again.
 fn all_reach(engine: Engine, programs: &[Program]) {
@@ -30,7 +29,16 @@ fn all_reach(engine: Engine, programs: &[Program]) {
         rows
     });
     let rows = server.file("rows.tsv", rows);
-    let tunnel = Tunnel::start(&with(&server.env(), [("WA_DB_SSL_CA", text(&ca_file))]));
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join(SOCKET);
+    let places = ["127.0.0.1:0", &format!("unix:{}", text(&socket))];
+    let arguments = places.map(|place| ["--listen", place]).concat();
+    let trusting = with(&server.env(), [("WA_DB_SSL_CA", text(&ca_file))]);
+    let tunnel = Tunnel::start(&arguments, &trusting);
+    let door = Door {
+        port: tunnel.port(),
+        socket,
+    };
     let sessions: Vec<_> = programs
         .iter()
         .flat_map(|program| Place::BOTH.map(|place| (*program, place)))
@@ -41,14 +49,12 @@ fn all_reach(engine: Engine, programs: &[Program]) {
         })
         .collect();
 
-    let failures = run(&server, &tunnel, &rows, &sessions);
-    assert!(
-        failures.is_empty(),
-        "{}\n--- the tunnel said:\n{}",
-        failures.join("\n"),
-        tunnel.said()
-    );
+    let failures = run(&server, &door, &rows, &sessions);
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+/// The tunnel's socket: a name that suits libpq as well as any other client.
+const SOCKET: &str = ".s.PGSQL.5432";
 
 /// An account of a session's own: MySQL remembers nobody's password before the first login, so each
 /// program meets the long form of `caching_sha2_password`.
@@ -67,10 +73,10 @@ fn account(server: &Server, program: Program, place: Place) -> String {
 }
 
 /// What the programs that failed said.
-fn run(server: &Server, tunnel: &Tunnel, rows: &Path, sessions: &[Session]) -> Vec<String> {
+fn run(server: &Server, door: &Door, rows: &Path, sessions: &[Session]) -> Vec<String> {
     let running = sessions
         .iter()
-        .map(|session| session.start(server, tunnel, rows))
+        .map(|session| session.start(server, door, rows))
         .collect();
     let held = side_by_side(running, Run::reaches_its_hold);
     server.restart();

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -12,12 +12,19 @@ use tempfile::NamedTempFile;
 use wa_db_lab::server::{DATABASE, Engine, Server};
 
 use super::program::Program;
-use super::tunnel::Tunnel;
 
 /// How long a program may take for all its steps on a busy machine, and again after the restart.
 const LIMIT: Duration = Duration::from_secs(150);
 
-/// How a program reaches the tunnel.
+/// Where the tunnel lets programs in.
+pub(super) struct Door {
+    /// On 127.0.0.1.
+    pub(super) port: u16,
+    /// Named as libpq would have it for port 5432.
+    pub(super) socket: PathBuf,
+}
+
+/// Which way a program takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Tcp,
@@ -37,7 +44,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Starts the program.
-    pub(super) fn start(&self, server: &Server, tunnel: &Tunnel, rows: &Path) -> Run {
+    pub(super) fn start(&self, server: &Server, door: &Door, rows: &Path) -> Run {
         let engine = server.engine();
         let mut command = self.program.command();
         let name = if engine == Engine::Postgres {
@@ -55,11 +62,11 @@ impl Session {
         match (self.place, engine) {
             (Place::Tcp, _) => command
                 .env("HOST", "127.0.0.1")
-                .env("PORT", tunnel.port().to_string()),
-            (Place::Socket, Engine::Postgres) => {
-                command.env("HOST", tunnel.directory()).env("PORT", "5432")
-            }
-            (Place::Socket, _) => command.env("SOCKET", tunnel.socket()),
+                .env("PORT", door.port.to_string()),
+            (Place::Socket, Engine::Postgres) => command
+                .env("HOST", door.socket.parent().unwrap())
+                .env("PORT", "5432"),
+            (Place::Socket, _) => command.env("SOCKET", &door.socket),
         };
         let complaints = NamedTempFile::new().unwrap();
         let mut child = command

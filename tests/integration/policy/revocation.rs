@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use wa_db::ErrorCode;
+use wa_db::connect::{MySqlConnector, PostgresConnector};
+use wa_db::endpoint::Engine;
+use wa_db::settings::{Role, Settings};
 use wa_db_lab::pki::{Ca, Issued};
 use wa_db_lab::run::finish;
 use wa_db_lab::server::{Server, TestServers};
 
 use crate::certificates::trust::stage;
 use crate::support::{Variables, check, text, with};
-use crate::verdict::{PASSES, Verdict, both, on_each, tls, trusting};
+use crate::verdict::{PASSES, Verdict, both, on_each, runtime, settings, tls, trusting};
 
 const REVOKED: Verdict = tls("certificate_revoked");
 const UNTRUSTED: Verdict = tls("certificate_untrusted");
@@ -193,4 +197,67 @@ fn p20_list_of_another_ca_that_has_ended_refuses_nobody() {
         let outcome = check("webapp", &listing(&servers, server, &file));
         assert_eq!(outcome.verdict(), (0, String::new()), "{outcome:?}");
     });
+}
+
+#[test]
+fn f15_list_that_is_replaced_counts_for_the_next_connection_and_a_broken_one_does_not() {
+    let servers = TestServers::shared();
+    let ca = servers.ca();
+    let [clean, revoking] = [ca.crl_pem(&[]), ca.crl_pem(&[servers.certificate()])];
+    on_each(servers.all(), |server| {
+        let file = server.file("replaced.crl", &clean);
+        let directory = hashed(server, "replaced", &clean);
+        for (path, list) in [
+            (file.clone(), file),
+            (directory.clone(), directory.join("list.pem")),
+        ] {
+            let settings = settings(Role::Webapp, &listing(&servers, server, &path)).unwrap();
+            let runtime = runtime();
+            let connector = Connector::new(&settings);
+            let connect = || runtime.block_on(connector.connect());
+            let what = format!("{:?} with {}", server.engine(), path.display());
+            assert_eq!(connect(), Ok(()), "{what}");
+            // A file of another size, in the old one's place.
+            let replace = |content: &str| {
+                let new = list.with_extension("new");
+                fs::write(&new, content).unwrap();
+                fs::rename(&new, &list).unwrap();
+            };
+            replace(&revoking);
+            assert_eq!(connect(), Err(ErrorCode::CertificateRevoked), "{what}");
+            replace("no such thing");
+            assert_eq!(connect(), Err(ErrorCode::CertificateRevoked), "{what}");
+            replace(&clean);
+            assert_eq!(connect(), Ok(()), "{what}");
+        }
+    });
+}
+
+/// A connector that lives on while files change.
+enum Connector {
+    Postgres(PostgresConnector),
+    MySql(MySqlConnector),
+}
+
+impl Connector {
+    fn new(settings: &Settings) -> Self {
+        match settings.engine() {
+            Engine::Postgres => Self::Postgres(PostgresConnector::new(settings).unwrap()),
+            Engine::MySql => Self::MySql(MySqlConnector::new(settings).unwrap()),
+        }
+    }
+
+    async fn connect(&self) -> Result<(), ErrorCode> {
+        match self {
+            Self::Postgres(connector) => {
+                let connected = connector.connect().await;
+                connected.map(drop).map_err(|error| error.code())
+            }
+            Self::MySql(connector) => {
+                let connection = connector.connect().await.map_err(|error| error.code())?;
+                connection.conn.disconnect().await.unwrap();
+                Ok(())
+            }
+        }
+    }
 }

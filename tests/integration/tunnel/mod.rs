@@ -12,6 +12,7 @@ mod mysql;
 mod postgres;
 mod psql;
 mod reports;
+pub(crate) mod running;
 mod running;
 mod silent;
 mod start;

@@ -16,14 +16,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(5);
 
 /// A tunnel in a process of its own. Dropping it ends it.
-pub(super) struct Tunnel {
+pub(crate) struct Tunnel {
     child: Child,
     log: tempfile::NamedTempFile,
 }
 
 impl Tunnel {
     /// Starts `wa-db tunnel --role webapp` in these variables alone, and waits until it listens.
-    pub(super) fn start(arguments: &[&str], variables: &Variables) -> Self {
+    pub(crate) fn start(arguments: &[&str], variables: &Variables) -> Self {
         let listening = |log: &str| log.contains("listening");
         Self::start_until(arguments, variables, listening)
     }
@@ -60,7 +60,7 @@ impl Tunnel {
     }
 
     /// The port that it listens on: the first, if there are several.
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port_after("place=")
     }
 
@@ -82,7 +82,7 @@ impl Tunnel {
     }
 
     /// Everything that it logged.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.log.path()).unwrap()
     }
 

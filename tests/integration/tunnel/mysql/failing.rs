@@ -110,13 +110,20 @@ fn a11_unverified_server_does_not_get_a_password_by_a_method_that_gives_it_away(
 
 #[test]
 fn a12_full_authentication_for_an_unverified_server_is_warned_of() {
-    let fake = fake(MySqlScript::FullAuthentication);
-    let stand = Stand::start(&[], &leading_to(fake.port()));
-    let place = Place::Unix(stand.socket());
-    // The fake names no method before it asks for all, so nothing may be taken for granted.
-    let _ = app(Engine::MySql, &place, FAKE_PASSWORD).try_run("SELECT 1");
-    let events = fake.events();
-    assert!(events.contains(&Event::TlsRequested), "{events:?}");
+    for place_of in [
+        |stand: &Stand| Place::Tcp(stand.port()),
+        |stand: &Stand| Place::Unix(stand.socket()),
+    ] {
+        let fake = fake(MySqlScript::FullAuthentication);
+        let stand = Stand::start(&[], &leading_to(fake.port()));
+        let program = app(Engine::MySql, &place_of(&stand), FAKE_PASSWORD);
+        // What the fake answers to a query is of no interest here.
+        let _ = program.try_run("SELECT 1");
+        let password = Event::ClearPassword(FAKE_PASSWORD.into());
+        assert!(fake.events().contains(&password), "{:?}", fake.events());
+        let log = stand.log();
+        assert!(log.contains("not verified (WA_DB_SSL_VERIFY)"), "{log}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! MySQL and MariaDB through a tunnel.
 
 mod failing;
+mod hostile;
 mod inject;
 mod logins;
 mod programs;

@@ -1,6 +1,6 @@
 //! What these tests share: a tunnel before a server of the lab, on TCP and on a Unix socket.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -70,6 +70,12 @@ impl Deref for Stand {
 
     fn deref(&self) -> &Tunnel {
         &self.tunnel
+    }
+}
+
+impl DerefMut for Stand {
+    fn deref_mut(&mut self) -> &mut Tunnel {
+        &mut self.tunnel
     }
 }
 

@@ -27,9 +27,9 @@ use tokio::io::duplex;
 use tokio_openssl::SslStream;
 use wa_db_lab::pki::write_file;
 
-use super::{Peer, Rejected, perform};
 use crate::settings::{Environment, Role, Settings};
 use crate::tls::TlsPolicy;
+use crate::wire::handshake::{Peer, Rejected, perform};
 
 /// How many cases there are to run, so that none is lost without a word.
 const CASES: usize = 178;
