@@ -13,7 +13,6 @@ mod postgres;
 mod psql;
 mod reports;
 pub(crate) mod running;
-mod running;
 mod silent;
 mod start;
 mod targets;
