@@ -54,8 +54,9 @@ fn begin() -> (TcpStream, SslStream<TcpStream>, Running) {
     (client, server, running)
 }
 
-fn reset(stream: TcpStream) {
-    SockRef::from(&stream)
+/// Lets the close that follows reset the connection.
+fn resets(stream: &TcpStream) {
+    SockRef::from(stream)
         .set_linger(Some(Duration::ZERO))
         .unwrap();
 }
@@ -79,7 +80,7 @@ fn client_that_is_done_sending_still_hears_the_rest() {
 #[test]
 fn server_that_ends_in_order_is_heard_to_the_end() {
     let (mut client, mut server, _running) = begin();
-    server.write_all(&[7; 300_000]).unwrap();
+    server.write_all(&vec![7; 300_000]).unwrap();
     server.shutdown().unwrap();
     let mut heard = Vec::new();
     client.read_to_end(&mut heard).unwrap();
@@ -88,26 +89,27 @@ fn server_that_ends_in_order_is_heard_to_the_end() {
 
 #[test]
 fn server_that_breaks_off_is_no_end_to_the_client() {
-    for resets in [true, false] {
+    for by_reset in [true, false] {
         let (mut client, mut server, _running) = begin();
         server.write_all(b"half of a mes").unwrap();
         client.read_exact(&mut [0; 13]).unwrap();
         // Without TLS's goodbye anyone on the way may have ended it.
         let stream = server.get_ref().try_clone().unwrap();
-        if resets {
-            reset(stream.try_clone().unwrap());
+        if by_reset {
+            resets(&stream);
         }
         stream.shutdown(Shutdown::Write).unwrap();
         drop((server, stream));
         let error = client.read(&mut [0; 16]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{resets}");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{by_reset}");
     }
 }
 
 #[test]
 fn client_that_breaks_off_is_no_end_to_the_server() {
     let (client, mut server, _running) = begin();
-    reset(client);
+    resets(&client);
+    drop(client);
     let error = server.read(&mut [0; 16]).unwrap_err();
     assert!(
         matches!(
