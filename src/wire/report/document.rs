@@ -107,7 +107,7 @@ mod tests {
     use wa_db_lab::pki::Ca;
 
     use super::*;
-    use crate::wire::report::fixture;
+    use crate::wire::report::fixtures;
 
     fn parsed(report: &Report) -> Value {
         let bytes = json(report).unwrap();
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn every_field_of_the_rfc_and_those_of_our_own_are_there_and_no_others() {
         let ca = Ca::root("Lab CA");
-        let (report, leaf) = fixture::report(&ca, ErrorCode::PinMismatch, true);
+        let (report, leaf) = fixtures::report(&ca, ErrorCode::PinMismatch, true);
         let pem = leaf.cert_pem();
         let expected = value!({
             "date-time": "2025-11-21T20:34:56Z",
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn what_was_only_to_be_reported_says_so_and_an_unverified_chain_is_empty() {
         let (mut report, _) =
-            fixture::report(&Ca::root("Lab CA"), ErrorCode::CertificateUntrusted, false);
+            fixtures::report(&Ca::root("Lab CA"), ErrorCode::CertificateUntrusted, false);
         report.breach.verified = Chain::default();
         report.breach.pins.clear();
         let found = parsed(&report);

@@ -106,10 +106,10 @@ mod tests {
 
     use super::*;
     use crate::code::ErrorCode;
-    use crate::wire::report::fixture;
+    use crate::wire::report::fixtures;
 
     fn report() -> Report {
-        fixture::report(&Ca::root("Lab CA"), ErrorCode::PinMismatch, true).0
+        fixtures::report(&Ca::root("Lab CA"), ErrorCode::PinMismatch, true).0
     }
 
     #[tokio::test]

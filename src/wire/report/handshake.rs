@@ -96,7 +96,7 @@ mod tests {
     use crate::endpoint::Host;
     use crate::settings::{Environment, Role, Settings};
     use crate::wire::handshake::Seen;
-    use crate::wire::report::fixture;
+    use crate::wire::report::fixtures;
 
     const PIN: &str = "sha256/d6qzRu9zOECb90Uez27xWltNsj0e1Md7GkYYkVoZWmM=";
     const OTHER: &str = "sha256/E9CZ9INDbd+2eRQozYqqbQ2yXLVKB9+xcprMF+44U1g=";
@@ -155,7 +155,7 @@ mod tests {
             let rejected = Rejected {
                 failure: Failure::new(stage, code, "", ""),
                 seen: Box::new(Seen {
-                    served: fixture::chain(&[&leaf]),
+                    served: fixtures::chain(&[&leaf]),
                     verified_chain: Chain::default(),
                     violations,
                 }),

@@ -9,7 +9,7 @@ mod channel;
 mod document;
 mod file;
 #[cfg(test)]
-mod fixture;
+mod fixtures;
 mod handshake;
 mod metrics;
 mod pinned_host;

@@ -38,12 +38,12 @@ mod tests {
 
     use super::*;
     use crate::code::ErrorCode;
-    use crate::wire::report::fixture;
+    use crate::wire::report::fixtures;
 
     #[test]
     fn the_pinned_host_is_known_by_its_names_and_by_its_address() {
         let ca = Ca::root("Lab CA");
-        let (mut breach, _) = fixture::breach(&ca, ErrorCode::PinMismatch, true);
+        let (mut breach, _) = fixtures::breach(&ca, ErrorCode::PinMismatch, true);
         // db.lab, which must carry named.lab, at 192.0.2.7:5432.
         for (host, address, is_it) in [
             ("reports.lab", "192.0.2.8:443", false),

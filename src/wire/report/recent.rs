@@ -57,10 +57,12 @@ mod tests {
 
     use super::*;
     use crate::code::ErrorCode;
-    use crate::wire::report::fixture;
+    use crate::wire::report::fixtures;
 
     fn key(code: ErrorCode, enforced: bool) -> Key {
-        fixture::report(&Ca::root("Lab CA"), code, enforced).0.key()
+        fixtures::report(&Ca::root("Lab CA"), code, enforced)
+            .0
+            .key()
     }
 
     #[tokio::test(start_paused = true)]
@@ -81,16 +83,16 @@ mod tests {
     async fn another_code_another_certificate_or_another_consequence_is_another_violation() {
         let mut recent = Recent::default();
         let ca = Ca::root("Lab CA");
-        let (report, _) = fixture::report(&ca, ErrorCode::PinMismatch, true);
+        let (report, _) = fixtures::report(&ca, ErrorCode::PinMismatch, true);
         let mut reports = vec![report.key()];
         for code in [ErrorCode::CertificateExpired, ErrorCode::PinMismatch] {
-            let (mut other, _) = fixture::report(&ca, code, true);
+            let (mut other, _) = fixtures::report(&ca, code, true);
             if code != ErrorCode::PinMismatch {
                 other.breach.served = report.breach.served.clone();
             }
             reports.push(other.key());
         }
-        let (mut other, _) = fixture::report(&ca, ErrorCode::PinMismatch, false);
+        let (mut other, _) = fixtures::report(&ca, ErrorCode::PinMismatch, false);
         other.breach.served = report.breach.served.clone();
         reports.push(other.key());
         for key in reports {
@@ -103,7 +105,7 @@ mod tests {
     async fn a_server_that_shows_ever_new_certificates_is_reported_so_many_times_only() {
         let mut recent = Recent::default();
         let ca = Ca::root("Lab CA");
-        let fresh = || fixture::report(&ca, ErrorCode::PinMismatch, true).0.key();
+        let fresh = || fixtures::report(&ca, ErrorCode::PinMismatch, true).0.key();
         for _ in 0..LIMIT {
             assert_eq!(recent.note(fresh()), Novelty::New);
         }

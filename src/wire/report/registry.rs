@@ -28,6 +28,8 @@ pub(super) fn post(uri: &ReportUri) -> Channel<PostSink> {
 
 /// Waits until every report of this process is delivered or given up, for at most as long as
 /// `patience`: for a process that is about to end. What is not delivered by then is lost with it.
+///
+/// It is to be awaited on a tokio runtime, like everything else here.
 pub async fn flush_reports(patience: Duration) {
     let idle = async {
         for file in all(&FILES) {

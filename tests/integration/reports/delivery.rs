@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use wa_db::Pool;
 use wa_db::connect::PostgresConnector;
 use wa_db::settings::Role;
 use wa_db_lab::pki::{Ca, Leaf};
@@ -123,32 +124,33 @@ fn collector_that_fails_is_tried_again_until_it_takes_the_report() {
 #[test]
 fn a_service_says_the_same_thing_once_however_many_connectors_see_it() {
     let servers = TestServers::shared();
-    let collector = Collector::http(TAKES);
-    let variables = with(
-        &misnamed(&servers, Engine::Postgres, &collector.uri()),
-        [("WA_DB_SSL_VERIFY", "off")],
-    );
-    let off = settings(Role::Webapp, &variables).unwrap();
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        for _ in 0..3 {
-            let connector = PostgresConnector::new(&off).unwrap();
+    for engine in Engine::ALL {
+        let collector = Collector::http(TAKES);
+        let variables = with(
+            &misnamed(&servers, engine, &collector.uri()),
+            [("WA_DB_SSL_VERIFY", "off")],
+        );
+        let off = settings(Role::Webapp, &variables).unwrap();
+        let on = with(&variables, [("WA_DB_SSL_VERIFY", "on")]);
+        let on = settings(Role::Webapp, &on).unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
             for _ in 0..2 {
-                connector.connect().await.unwrap();
+                let pool = Pool::connect(&off).await.unwrap();
+                // Held together, so that each is a connection of its own.
+                let clients = [pool.get().await.unwrap(), pool.get().await.unwrap()];
+                drop(clients);
             }
-        }
-        // A last one of another kind, behind whose report none of the others can be.
-        let variables = with(&variables, [("WA_DB_SSL_VERIFY", "on")]);
-        let refusing = settings(Role::Webapp, &variables).unwrap();
-        let connector = PostgresConnector::new(&refusing).unwrap();
-        connector.connect().await.unwrap_err();
-    });
-    let enforced: Vec<_> = collector
-        .wait_for(2)
-        .iter()
-        .map(|report| report["enforced"].clone())
-        .collect();
-    assert_eq!(enforced, [false, true]);
+            // A last one of another kind, behind whose report none of the others can be.
+            Pool::connect(&on).await.map(drop).unwrap_err();
+        });
+        let enforced: Vec<_> = collector
+            .wait_for(2)
+            .iter()
+            .map(|report| report["enforced"].clone())
+            .collect();
+        assert_eq!(enforced, [false, true], "{engine:?}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod memory;
 mod mysql;
 mod postgres;
 mod psql;
+mod reports;
 pub(crate) mod running;
 mod silent;
 mod start;

@@ -6,7 +6,7 @@ use wa_db_lab::pki::Ca;
 
 use super::*;
 use crate::code::ErrorCode;
-use crate::wire::report::fixture;
+use crate::wire::report::fixtures;
 
 /// A sink that answers as it was told, one answer a delivery, and the last one for ever.
 #[derive(Clone, Default)]
@@ -68,7 +68,7 @@ impl Sink for Scripted {
 
 /// A report of a certificate that no other report is about.
 fn fresh(ca: &Ca) -> Arc<Report> {
-    Arc::new(fixture::report(ca, ErrorCode::PinMismatch, true).0)
+    Arc::new(fixtures::report(ca, ErrorCode::PinMismatch, true).0)
 }
 
 fn ca() -> Ca {

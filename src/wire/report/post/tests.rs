@@ -11,7 +11,7 @@ use wa_db_lab::pki::Ca;
 
 use super::*;
 use crate::code::ErrorCode;
-use crate::wire::report::fixture;
+use crate::wire::report::fixtures;
 
 /// A server on loopback that gives every request the same answer and keeps what it was sent.
 struct Server {
@@ -93,7 +93,7 @@ async fn request(stream: &mut TcpStream) -> Vec<u8> {
 }
 
 fn report() -> Report {
-    fixture::report(&Ca::root("Lab CA"), ErrorCode::PinMismatch, true).0
+    fixtures::report(&Ca::root("Lab CA"), ErrorCode::PinMismatch, true).0
 }
 
 fn with_status(status: &str) -> Vec<u8> {
@@ -122,6 +122,19 @@ async fn a_report_is_posted_as_json_and_nothing_else_is_asked_for() {
     );
     let body: Value = serde_json::from_str(body).unwrap();
     assert_eq!(body["hostname"], "db.lab");
+}
+
+#[tokio::test]
+async fn a_report_larger_than_every_buffer_arrives_whole() {
+    let server = Server::answering(with_status("200 OK")).await;
+    let ca = Ca::root("Lab CA");
+    let (mut report, leaf) = fixtures::report(&ca, ErrorCode::PinMismatch, true);
+    report.breach.served = fixtures::chain(&[&leaf; 300]);
+    server.sink().deliver(&report).await.unwrap();
+    let seen = server.seen();
+    let body = seen[0].split(|byte| *byte == b'\n').next_back().unwrap();
+    assert!(body.len() > 4 * HEAD_LIMIT, "{}", body.len());
+    assert_eq!(body, document::json(&report).unwrap());
 }
 
 #[tokio::test]
