@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use metrics::Counter;
+use openssl::ssl::ErrorCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
@@ -83,6 +84,32 @@ fn break_off(client: &ClientStream, server: &ServerStream) {
     client::reset(server.get_ref());
 }
 
+/// Where bytes come from.
+trait Source: AsyncRead + Unpin {
+    /// Whether the end that was read is one that the peer itself has declared. Where TLS is spoken that is
+    /// said within it; otherwise anyone on the way may have cut the stream.
+    fn has_ended_in_order(&mut self, cx: &mut Context<'_>) -> bool;
+}
+
+impl Source for ServerStream {
+    fn has_ended_in_order(&mut self, cx: &mut Context<'_>) -> bool {
+        // A read does not tell one end from the other; a look ahead does.
+        match Pin::new(self).poll_peek(cx, &mut [0]) {
+            Poll::Ready(Err(error)) => error.code() == ErrorCode::ZERO_RETURN,
+            _ => false,
+        }
+    }
+}
+
+impl Source for ClientStream {
+    fn has_ended_in_order(&mut self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Tls(stream) => stream.has_ended_in_order(cx),
+            Self::Tcp(_) | Self::Unix(_) => true,
+        }
+    }
+}
+
 /// The bytes that go one way.
 struct Direction<'a> {
     /// Has a look at the first chunk.
@@ -121,7 +148,7 @@ impl Direction<'_> {
     /// Moves what there is to be moved now. Ready when the source has ended and the other side knows.
     fn poll<R, W>(&mut self, cx: &mut Context<'_>, from: &mut R, to: &mut W) -> Poll<io::Result<()>>
     where
-        R: AsyncRead + Unpin,
+        R: Source,
         W: AsyncWrite + Unpin,
     {
         for _ in 0..TURNS {
@@ -131,6 +158,9 @@ impl Direction<'_> {
                     let moved =
                         CHUNKS.with_borrow_mut(|chunk| self.poll_chunk(cx, from, to, chunk));
                     if ready!(moved)? == 0 {
+                        if !from.has_ended_in_order(cx) {
+                            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                        }
                         self.phase = Phase::Closing;
                     }
                 }
@@ -159,7 +189,7 @@ impl Direction<'_> {
         chunk: &mut [u8],
     ) -> Poll<io::Result<usize>>
     where
-        R: AsyncRead + Unpin,
+        R: Source,
         W: AsyncWrite + Unpin,
     {
         if let Some(error) = self.failed.take() {

@@ -82,7 +82,7 @@ fn write_cut(stream: &mut impl Write, pieces: &[Vec<u8>], turn: usize, cut: usiz
     }
 }
 
-fn acceptor(issued: &Issued) -> SslAcceptor {
+pub(super) fn acceptor(issued: &Issued) -> SslAcceptor {
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
     builder
         .set_certificate(&X509::from_pem(issued.cert_pem().as_bytes()).unwrap())

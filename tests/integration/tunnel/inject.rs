@@ -34,6 +34,9 @@ fn client_with_any_name_and_password_is_logged_in_with_the_account_of_the_settin
             ("WA_DB_PASSWORD_FILE", text(&file)),
             // Kept by the tunnel itself, whose TLS connection it is.
             ("WA_DB_CHANNEL_BINDING", "require"),
+            // With these the logging shows all it ever does.
+            ("RUST_LOG", "trace"),
+            ("SSLKEYLOGFILE", "/dev/stderr"),
         ],
     );
     let (tunnel, psql) = injecting(directory.path(), &variables);

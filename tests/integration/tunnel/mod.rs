@@ -4,6 +4,7 @@ mod admin;
 mod cuts;
 mod door;
 mod ending;
+mod ends;
 mod hostile;
 mod inject;
 mod listeners;
