@@ -1,11 +1,12 @@
 //! `wa-db check`: makes the plan, runs it, prints the report.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
 use super::args::{CheckArgs, Format};
+use super::ending::end;
 use super::exit::{self, Exit};
 use super::logging;
 use super::printer;
@@ -14,10 +15,6 @@ use super::scope::{self, Scope};
 use super::text::{self, Verbosity};
 use super::waiting::Waiter;
 use crate::check::{self, CheckPlan, CheckReport};
-use crate::wire::flush_reports;
-
-/// How long reports of certificates may take to leave when everything else is done.
-const FLUSH: Duration = Duration::from_secs(2);
 
 /// Runs the check that the flags ask for.
 pub(super) fn run(args: &CheckArgs) -> Exit {
@@ -42,9 +39,7 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
         Format::Text => text::print(&report, verbosity(args), printer),
     });
     if let Some(runtime) = runtime {
-        runtime.block_on(flush_reports(FLUSH));
-        // A name lookup that outlived its deadline must not hold the process up.
-        runtime.shutdown_background();
+        end(runtime);
     }
     exit::printed(result, Exit::Code(report.exit_code()))
 }

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod duration;
+mod ending;
 mod exit;
 mod explain;
 #[cfg(test)]

@@ -10,14 +10,15 @@ mod text;
 
 use std::io;
 
+use self::report::{PinsReport, TargetPins};
 use super::args::{Format, PinsArgs};
+use super::ending::end;
 use super::exit::{self, Exit};
 use super::logging;
 use super::printer;
 use super::progress::Indicator;
 use super::scope::{self, Scope};
 use crate::check::ErrorReport;
-use report::{PinsReport, TargetPins};
 
 /// Prints the pins that the flags ask for.
 pub(super) fn run(args: &PinsArgs) -> Exit {
@@ -67,7 +68,6 @@ fn execute(scope: &Scope, logging: bool) -> io::Result<PinsReport> {
     };
     let targets = runtime.block_on(look::at_all(scope, &|progress| indicator.show(progress)));
     drop(indicator);
-    // A name lookup that outlived its deadline must not hold the process up.
-    runtime.shutdown_background();
+    end(runtime);
     Ok(PinsReport::new(targets))
 }

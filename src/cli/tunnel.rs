@@ -1,6 +1,7 @@
 //! `wa-db tunnel`: carries local clients' sessions until it is told to end.
 
 use super::args::TunnelArgs;
+use super::ending::end;
 use super::exit::{self, Exit};
 use super::logging;
 use super::printer;
@@ -46,8 +47,7 @@ pub(super) fn run(args: &TunnelArgs) -> Exit {
         }
     };
     let ended = runtime.block_on(tunnel::run(&options(args), &settings));
-    // A name lookup that outlived its deadline must not hold the process up.
-    runtime.shutdown_background();
+    end(runtime);
     match ended {
         Ok(()) => Exit::Success,
         Err(error) => refused(&error),

@@ -10,7 +10,7 @@ use super::crl::RevocationLists;
 use super::identity::Identity;
 use super::level;
 use super::roots::Roots;
-use super::system_store;
+use super::{sessions, system_store};
 use crate::code::ErrorCode;
 use crate::settings::{Fault, SecurityLevel};
 
@@ -72,6 +72,7 @@ impl Parts<'_> {
                 builder.add_extra_chain_cert(X509::clone(intermediate))?;
             }
         }
+        sessions::told_by(&mut builder);
         Ok(builder)
     }
 }

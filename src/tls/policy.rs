@@ -15,6 +15,7 @@ use super::fingerprint::Fingerprint;
 use super::identity::Identity;
 use super::judgement::Told;
 use super::roots::Roots;
+use super::sessions::Sessions;
 use super::verdict;
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::Host;
@@ -35,6 +36,8 @@ struct Loaded {
     expiries: CertificateExpiries,
     /// For the dialer. A service that uses the drivers' own TLS needs it only to explain a failure.
     context: OnceLock<SslContext>,
+    /// Of that context's connections.
+    sessions: Arc<Sessions>,
     fingerprint: Fingerprint,
     told: Told,
 }
@@ -116,6 +119,7 @@ impl TlsPolicy {
             warnings,
             expiries,
             context,
+            sessions: Arc::new(Sessions::new()),
             fingerprint,
             told: Told::default(),
         })))
@@ -183,6 +187,10 @@ impl TlsPolicy {
 
     pub(super) fn told(&self) -> &Told {
         &self.0.told
+    }
+
+    pub(super) fn sessions(&self) -> &Arc<Sessions> {
+        &self.0.sessions
     }
 
     pub(crate) fn settings(&self) -> &TlsSettings {

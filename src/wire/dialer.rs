@@ -197,6 +197,7 @@ impl Dialer {
         let peer = Peer {
             name: &name,
             alpn: self.alpn(),
+            address: Some(address),
         };
         let outcome = handshake(stream, policy, peer).await;
         if let Some(reporter) = &self.reporter {

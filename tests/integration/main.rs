@@ -19,6 +19,7 @@ mod policy;
 mod pool;
 mod relay;
 mod reports;
+mod resumption;
 mod secrets;
 mod support;
 mod tls_front;

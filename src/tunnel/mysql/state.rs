@@ -47,7 +47,12 @@ impl State {
     /// # Errors
     /// Every server that was tried, in one failure.
     pub(super) async fn learn(&self, upstream: &Upstream) -> Result<(), Failure> {
+        let was_known = self.lock().is_some();
         let mut failed = self.failed.lock().await;
+        if !was_known && self.lock().is_some() {
+            // A client's turn came first, which has just done the same.
+            return Ok(());
+        }
         self.learn_in_turn(upstream, &mut failed).await.map(drop)
     }
 

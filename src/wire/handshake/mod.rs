@@ -6,11 +6,11 @@ mod observed;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::SystemTime;
 
 use openssl::ssl::{Ssl, SslRef};
-use openssl::x509::X509VerifyResult;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_openssl::SslStream;
 
@@ -19,7 +19,7 @@ use super::alpn;
 use crate::code::ErrorCode;
 use crate::failure::Failure;
 use crate::settings::Verification;
-use crate::tls::{Chain, Examined, TlsPolicy, Violation, expires, verdict};
+use crate::tls::{Chain, Server, TlsPolicy, Violation, expires, verdict};
 
 /// What a finished handshake showed.
 #[derive(Clone, Debug)]
@@ -37,8 +37,7 @@ pub struct TlsFacts {
     pub verified: bool,
     /// The certificates that the server sent.
     pub served: Chain,
-    /// The chain up to the trusted root; empty where none was verified, and where an earlier session
-    /// was taken up again.
+    /// The chain up to the trusted root; empty where none was verified.
     pub verified_chain: Chain,
     /// What full verification said where the policy let it pass.
     pub would_fail: Option<ErrorCode>,
@@ -68,6 +67,8 @@ pub(crate) struct Peer<'a> {
     pub(crate) name: &'a str,
     /// The protocol that the server must choose (ALPN, RFC 7301), where TLS is all that was said.
     pub(crate) alpn: Option<&'static str>,
+    /// Where it is, for earlier sessions to be taken up again; `None` takes up none.
+    pub(crate) address: Option<SocketAddr>,
 }
 
 /// A handshake that failed, with what it showed before; or what kept it from beginning.
@@ -123,6 +124,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     alpn::ask(&mut ssl, peer)?;
+    let server = peer.address.map(|address| Server {
+        name: peer.name.to_owned(),
+        address,
+    });
+    let resumption = policy.resume(&mut ssl, server);
     let observer = Observer::watch(&mut ssl, policy);
     let mut stream =
         SslStream::new(ssl, stream).map_err(|error| verdict::broken_handshake(Some(&error)))?;
@@ -140,8 +146,12 @@ where
             }),
         });
     }
-    let verified_chain = verified(stream.ssl(), &observed);
-    let mut examined = examined(stream.ssl(), policy, &served, &verified_chain);
+    // A session that is taken up again shows no chain: what it began with is judged anew.
+    let (served, verified_chain) = match resumption.proof(stream.ssl()) {
+        Some(proof) => (proof.served.clone(), proof.verified.clone()),
+        None => (served, verified(stream.ssl(), &observed)),
+    };
+    let mut examined = policy.examine(&served, &verified_chain);
     if let Some(failed) = &observed.passed_over {
         let failure = explain::not_verified(failed, policy, peer.name, &served);
         examined.violations.push(Violation {
@@ -172,7 +182,7 @@ where
         verified: policy.verification() == Verification::Full,
         served,
         verified_chain,
-        would_fail: would_fail(stream.ssl(), &observed),
+        would_fail: observed.passed_over.as_ref().map(observed::Failed::code),
         expires: stream
             .ssl()
             .peer_certificate()
@@ -180,6 +190,7 @@ where
         violations: examined.violations,
         warnings: examined.warnings,
     };
+    resumption.proven(stream.ssl(), &facts.served, &facts.verified_chain);
     Ok((stream, facts))
 }
 
@@ -203,22 +214,4 @@ fn verified(ssl: &SslRef, observed: &Observed) -> Chain {
         Some(chain) if is_verified => Chain::from(chain),
         _ => Chain::default(),
     }
-}
-
-/// What the pins say. A session that is taken up again shows no chain. It was examined when it was
-/// made: only then is it kept, and no longer than the policy.
-fn examined(ssl: &SslRef, policy: &TlsPolicy, served: &Chain, verified: &Chain) -> Examined {
-    if ssl.session_reused() {
-        return Examined::default();
-    }
-    policy.examine(served, verified)
-}
-
-/// What verification would have said. OpenSSL keeps it with a session that is taken up again.
-fn would_fail(ssl: &SslRef, observed: &Observed) -> Option<ErrorCode> {
-    if ssl.session_reused() {
-        let result = ssl.verify_result();
-        return (result != X509VerifyResult::OK).then(|| verdict::of_result(result));
-    }
-    observed.passed_over.as_ref().map(observed::Failed::code)
 }

@@ -142,7 +142,11 @@ impl Case {
 async fn shake(case: &Case, directory: &Path) -> Result<(), String> {
     let policy = case.policy(directory)?;
     let name = &case.expected_peer_name.as_ref().unwrap().value;
-    let peer = Peer { name, alpn: None };
+    let peer = Peer {
+        name,
+        alpn: None,
+        address: None,
+    };
     let mut ssl = policy
         .handshake(name)
         .map_err(|failure| failure.to_string())?;

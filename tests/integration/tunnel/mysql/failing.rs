@@ -131,7 +131,8 @@ fn client_that_says_nothing_causes_no_connection_and_is_dropped_at_the_deadline(
     let fake = fake(MySqlScript::HonestNative);
     let variables = with(&leading_to(fake.port()), [("WA_DB_CONNECT_TIMEOUT", "1s")]);
     let stand = Stand::start(&[], &variables);
-    // The greeting was learnt by a connection of the tunnel's own.
+    // The greeting is learnt by a connection of the tunnel's own, which clients wait for.
+    assert!(fake.wait_for(PATIENCE, |seen| !seen.is_empty()));
     let mut first = TcpStream::connect(("127.0.0.1", stand.port())).unwrap();
     let mut header = [0; 4];
     first.read_exact(&mut header).unwrap();
