@@ -41,7 +41,7 @@ impl Text<'_, '_> {
                 "key",
                 &format!("{}, signed {}", certificate.key, certificate.signature),
             )?;
-            self.fact("spki sha256", &certificate.spki_sha256)?;
+            self.fact("spki", &format!("sha256/{}", certificate.spki_sha256))?;
         }
         Ok(())
     }
