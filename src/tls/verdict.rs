@@ -23,8 +23,7 @@ pub(crate) fn of_result(result: X509VerifyResult) -> ErrorCode {
     }
 }
 
-/// Whether no revocation list was found for a certificate. That is no fault: nobody says that every
-/// CA has one.
+/// Whether no revocation list was found for a certificate. Where its CA has none that is no fault.
 pub(super) fn is_without_list(result: X509VerifyResult) -> bool {
     result.as_raw() == 3
 }
@@ -48,7 +47,7 @@ pub(super) fn unusable_list(
                 "fetch the CA's current list; WA_DB_SSL_CRL_STALE=warn goes on with the old one",
             )
         }
-        5 | 8 | 11 | 15 | 16 | 33 | 35 | 36 | 44 | 54 => (
+        3 | 5 | 8 | 11 | 15 | 16 | 33 | 35 | 36 | 44 | 54 => (
             format!(
                 "a revocation list of WA_DB_SSL_CRL cannot be used for the server's certificate: {}",
                 result.error_string()
