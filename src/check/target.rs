@@ -292,6 +292,9 @@ fn not_encrypted() -> Failure {
 
 fn report(facts: &TlsFacts) -> TlsReport {
     let chain = facts.chain().facts();
+    let served = facts.served.facts();
+    let from_store = chain.iter().filter(|one| !served.contains(one)).cloned();
+    let from_store = from_store.collect();
     TlsReport {
         protocol: Some(facts.protocol.clone()),
         cipher: Some(facts.cipher.clone()),
@@ -299,6 +302,7 @@ fn report(facts: &TlsFacts) -> TlsReport {
         channel_bound: false,
         certificate: chain.first().cloned(),
         chain,
+        from_store,
         would_fail: facts.would_fail,
     }
 }
@@ -312,6 +316,7 @@ fn rejected_report(served: &Chain) -> TlsReport {
         channel_bound: false,
         certificate: chain.first().cloned(),
         chain,
+        from_store: Vec::new(),
         would_fail: None,
     }
 }

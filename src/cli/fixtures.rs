@@ -136,7 +136,7 @@ pub(super) fn hostile() -> CheckReport {
     CheckReport::new(vec![target], false)
 }
 
-fn passed_target() -> TargetReport {
+pub(super) fn passed_target() -> TargetReport {
     target(Role::Webapp, Engine::Postgres, stages_until(Stage::Pool))
         .with_tls(tls())
         .with_server(server())
@@ -169,7 +169,7 @@ fn stages_until(last: Stage) -> Vec<StageReport> {
         .collect()
 }
 
-fn tls() -> TlsReport {
+pub(super) fn tls() -> TlsReport {
     let issuer = CertificateFacts {
         subject: "CN=Lab Intermediate, O=Lab".to_owned(),
         issuer: "CN=Lab Root, O=Lab".to_owned(),
@@ -188,6 +188,7 @@ fn tls() -> TlsReport {
         channel_bound: true,
         certificate: Some(leaf()),
         chain: vec![leaf(), issuer],
+        from_store: Vec::new(),
         would_fail: None,
     }
 }

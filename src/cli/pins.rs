@@ -15,10 +15,14 @@ use super::args::{Format, PinsArgs};
 use super::ending::end;
 use super::exit::{self, Exit};
 use super::logging;
-use super::printer;
+use super::printer::{self, Paint};
 use super::progress::Indicator;
 use super::scope::{self, Scope};
 use crate::check::ErrorReport;
+use crate::settings::{Pin, PinSet};
+
+const ENFORCED: &str = "WA_DB_SSL_PINS";
+const REPORT_ONLY: &str = "WA_DB_SSL_PINS_REPORT_ONLY";
 
 /// Prints the pins that the flags ask for.
 pub(super) fn run(args: &PinsArgs) -> Exit {
@@ -27,7 +31,7 @@ pub(super) fn run(args: &PinsArgs) -> Exit {
     }
     let logging = logging::start(false);
     let report = match Scope::read(&args.scope) {
-        Ok(scope) => match execute(&scope, logging) {
+        Ok(scope) => match execute(&without_pins(scope), logging) {
             Ok(report) => report,
             Err(error) => {
                 exit::complain(&format!("cannot start the runtime: {error}"));
@@ -42,6 +46,7 @@ pub(super) fn run(args: &PinsArgs) -> Exit {
                 targets
                     .map(|role| TargetPins::of_settings_error(role, error.clone()))
                     .collect(),
+                &[],
             )
         }
     };
@@ -55,8 +60,31 @@ pub(super) fn run(args: &PinsArgs) -> Exit {
     exit::printed(printed, report.exit())
 }
 
+/// The scope without its pins, and those that are enforced: whoever looks for pins may have just
+/// changed the key, or has yet to mend a pin.
+fn without_pins(mut scope: Scope) -> (Scope, Vec<Pin>) {
+    let mut set = Vec::new();
+    for name in [ENFORCED, REPORT_ONLY] {
+        match scope
+            .environment
+            .get(name)
+            .map(|text| PinSet::parse(name, text))
+        {
+            Some(Ok(pins)) if name == ENFORCED => set = pins.pins().to_vec(),
+            Some(Err(faults)) => printer::to_stderr(|printer| {
+                faults.iter().try_for_each(|fault| {
+                    printer.labelled("", Paint::Caution, "warning", &fault.message)
+                })
+            }),
+            Some(Ok(_)) | None => {}
+        }
+        scope.environment = scope.environment.without(name);
+    }
+    (scope, set)
+}
+
 /// One server after the other, on one thread.
-fn execute(scope: &Scope, logging: bool) -> io::Result<PinsReport> {
+fn execute((scope, set): &(Scope, Vec<Pin>), logging: bool) -> io::Result<PinsReport> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -69,5 +97,5 @@ fn execute(scope: &Scope, logging: bool) -> io::Result<PinsReport> {
     let targets = runtime.block_on(look::at_all(scope, &|progress| indicator.show(progress)));
     drop(indicator);
     end(runtime);
-    Ok(PinsReport::new(targets))
+    Ok(PinsReport::new(targets, set))
 }

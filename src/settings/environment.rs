@@ -119,6 +119,12 @@ impl Environment {
         }
     }
 
+    /// This environment without a variable.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
     /// Sets a variable that is ours; any other name is passed over.
     pub(super) fn set(&mut self, name: String, value: Secret, source: Source) {
         if variables::is_ours(&name) {

@@ -71,7 +71,7 @@ impl PinSet {
                 Err(what) => faults.push(Fault::invalid(
                     variable,
                     format!("{variable}: item {} {what}", index + 1),
-                    "write each pin as sha256/ and 44 characters of base64, with ; or , between pins",
+                    "write each pin as sha256/ and 44 characters of base64, with ; or , between pins: `wa-db pins` prints it",
                 )),
             }
         }

@@ -88,7 +88,7 @@ pub(super) const ALL: [&str; 38] = [
 ];
 
 /// What others call the same, too far from our names to be taken for a slip of the pen.
-const OTHER_WORDS: [(&str, &str); 10] = [
+const OTHER_WORDS: [(&str, &str); 11] = [
     ("ADDRESS", HOSTNAME),
     ("SERVER", HOSTNAME),
     ("LOGIN", USERNAME),
@@ -98,16 +98,27 @@ const OTHER_WORDS: [(&str, &str); 10] = [
     ("SSL_ROOT_CERT", SSL_CA),
     ("SSLROOTCERT", SSL_CA),
     ("SSL_CRLPATH", SSL_CRL),
+    ("SSL_CRL_FILE", SSL_CRL),
     ("TLS_VERSION", SECURITY_LEVEL),
 ];
+
+/// How the one name begins that does not begin with [`PREFIX`], and the most letters of it that
+/// may be wrong for it to be meant.
+const WEB_PREFIX: &str = "WA_WEB_";
+const WEB_SLIPS: usize = 3;
 
 /// Names of a choice that there is none of: whether to use TLS.
 const MODES: [&str; 6] = ["SSL", "TLS", "SSL_MODE", "SSLMODE", "TLS_MODE", "USE_SSL"];
 
-/// Whether a name belongs to us: it begins with `WA_DB_` in any case, or is the one that does not.
+/// Whether a name belongs to us: it begins with `WA_DB_` in any case, or is the one that does not,
+/// or so like that one that nothing else can be meant. Other names in `WA_WEB_` are not ours.
 pub(super) fn is_ours(name: &str) -> bool {
-    let start = name.get(..PREFIX.len());
-    name == WEB_SECURITY_LEVEL || start.is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+    let begins = |prefix: &str| {
+        let start = name.get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    let slips = || strsim::damerau_levenshtein(&name.to_ascii_uppercase(), WEB_SECURITY_LEVEL);
+    begins(PREFIX) || (begins(WEB_PREFIX) && slips() <= WEB_SLIPS)
 }
 
 /// The place of a variable in the contract's table; names that are not in it come last.
@@ -206,6 +217,12 @@ mod tests {
             ("WA_DB_DATABASE", "did you mean WA_DB_NAME?"),
             ("WA_DB_SSL_PIN", "did you mean WA_DB_SSL_PINS?"),
             ("WA_DB_TLS_VERSION", "did you mean WA_DB_SECURITY_LEVEL?"),
+            ("WA_DB_SSL_CRL_FILE", "did you mean WA_DB_SSL_CRL?"),
+            (
+                "WA_WEB_SECURITY_LEVL",
+                "did you mean WA_WEB_SECURITY_LEVEL?",
+            ),
+            ("wa_web_security_level", "write WA_WEB_SECURITY_LEVEL"),
             ("WA_DB_SSL_MODE", "TLS is always on over TCP"),
             ("wa_db_ssl_ca", "write WA_DB_SSL_CA"),
             ("Wa_Db_Engine", "write WA_DB_ENGINE"),
@@ -235,7 +252,8 @@ mod tests {
     #[test]
     fn only_names_with_the_prefix_are_ours() {
         assert!(is_ours("WA_DB_X") && is_ours("wa_db_x") && is_ours("WA_DB_"));
-        assert!(is_ours("WA_WEB_SECURITY_LEVEL") && !is_ours("WA_WEB_OTHER"));
+        assert!(is_ours("WA_WEB_SECURITY_LEVEL") && is_ours("WA_WEB_SECURTY_LEVELS"));
+        assert!(!is_ours("WA_WEB_OTHER") && !is_ours("WA_WEB_SECURITY_KEY"));
         assert!(!is_ours("WA_DB") && !is_ours("PATH") && !is_ours("WA_DÄ_X") && !is_ours(""));
     }
 }

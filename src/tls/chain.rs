@@ -29,11 +29,11 @@ impl Chain {
         self.0.first().map(|leaf| CertificateFacts::of(leaf))
     }
 
-    /// The pin of each certificate's key.
-    pub fn pins(&self) -> Vec<Pin> {
+    /// The pin of each certificate's key, in its place; `None` for a key that cannot be read.
+    pub fn pins(&self) -> Vec<Option<Pin>> {
         self.0
             .iter()
-            .filter_map(|certificate| facts::pin(certificate))
+            .map(|certificate| facts::pin(certificate))
             .collect()
     }
 

@@ -1,7 +1,7 @@
 //! What OpenSSL is told of a policy: its context.
 
 use openssl::error::ErrorStack;
-use openssl::ssl::{SslContext, SslContextBuilder, SslMethod, SslMode};
+use openssl::ssl::{SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions};
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 use openssl_probe::ProbeResult;
@@ -49,6 +49,8 @@ impl Parts<'_> {
         );
         // A record's header and body in one call of the system rather than two.
         builder.set_read_ahead(true);
+        // A second handshake could show another certificate than the one that was judged.
+        builder.set_options(SslOptions::NO_RENEGOTIATION);
         level::set(&mut builder, self.level)?;
         match self.roots {
             Roots::System => system_store::trust(&mut builder, found)?,

@@ -1,5 +1,7 @@
 //! Whose certificates were taken back before their time: [`RevocationLists`].
 
+mod scope;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,9 +9,11 @@ use openssl::asn1::Asn1Time;
 use openssl::error::ErrorStack;
 use openssl::ssl::SslFiletype;
 use openssl::x509::store::{X509Lookup, X509StoreBuilderRef};
-use openssl::x509::{X509Crl, X509NameRef};
+use openssl::x509::{X509Crl, X509NameRef, X509Ref};
 use x509_parser::pem::Pem;
 
+use self::scope::Scope;
+use super::chain::Chain;
 use super::{facts, pem};
 use crate::code::ErrorCode;
 use crate::settings::{CrlStale, Fault, Warning, read_regular, shown_path};
@@ -36,6 +40,8 @@ struct ListFile {
     path: PathBuf,
     kind: SslFiletype,
     lists: Vec<X509Crl>,
+    /// Of each list.
+    scopes: Vec<Scope>,
 }
 
 /// When the lists of an issuer end.
@@ -77,13 +83,44 @@ impl RevocationLists {
     /// shows in their number.
     pub(super) fn add_to(&self, store: &mut X509StoreBuilderRef) -> Result<(), AddError> {
         let reader = store.add_lookup(X509Lookup::file())?;
-        for ListFile { path, kind, lists } in &self.files {
+        for ListFile {
+            path, kind, lists, ..
+        } in &self.files
+        {
             let read = reader.load_crl_file(path, *kind)?;
             if usize::try_from(read) != Ok(lists.len()) {
                 return Err(AddError::Changed);
             }
         }
         Ok(())
+    }
+
+    /// Whether there is a list of the CA that issued a certificate, usable or not. `issuer` is the
+    /// CA's certificate.
+    pub(super) fn has_list_for(&self, certificate: &X509Ref, issuer: Option<&X509Ref>) -> bool {
+        let name = certificate.issuer_name();
+        self.files.iter().any(|file| {
+            let mut lists = file.lists.iter().zip(&file.scopes);
+            lists.any(|(list, scope)| scope.is_of(list, name, issuer))
+        })
+    }
+
+    /// What is to be said of the certificates of a verified chain that no list is for. The root is
+    /// trusted for what it is: no list takes it back.
+    pub(super) fn missing(&self, verified: &Chain) -> Vec<String> {
+        let pairs = verified.certificates().windows(2);
+        pairs
+            .filter_map(|pair| match pair {
+                [certificate, issuer] if !self.has_list_for(certificate, Some(issuer)) => {
+                    Some(format!(
+                        "no list of {VARIABLE} is of {}: whether {} is revoked was not checked",
+                        facts::one_line(certificate.issuer_name()),
+                        facts::one_line(certificate.subject_name()),
+                    ))
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     /// When the lists of an issuer end, in words: the last of several.
@@ -145,7 +182,19 @@ impl ListFile {
                 "put the PEM or DER lists of the CAs there, or name the directory of them",
             ));
         }
-        Ok(Self { path, kind, lists })
+        let scopes = lists.iter().map(Scope::of);
+        let scopes = scopes.collect::<Result<_, _>>().map_err(|what| {
+            invalid(
+                what,
+                "put the complete list of each CA there: parts of lists are not put together",
+            )
+        })?;
+        Ok(Self {
+            path,
+            kind,
+            lists,
+            scopes,
+        })
     }
 }
 

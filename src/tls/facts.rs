@@ -11,7 +11,6 @@ use openssl::x509::{X509NameRef, X509Ref};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::failure::printable;
 use crate::settings::Pin;
@@ -36,7 +35,8 @@ pub struct CertificateFacts {
     pub key: String,
     /// Signature algorithm, by OpenSSL's long name.
     pub signature: String,
-    /// SHA-256 of the SubjectPublicKeyInfo, base64, as RFC 7469 defines pins.
+    /// SHA-256 of the SubjectPublicKeyInfo, base64, as RFC 7469 defines pins; empty for a key that
+    /// cannot be read.
     pub spki_sha256: String,
 }
 
@@ -167,12 +167,11 @@ fn spki_sha256(certificate: &X509Ref) -> String {
     pin(certificate).map_or_else(String::new, Pin::to_base64)
 }
 
-/// The pin of a certificate's key: of the bytes in the certificate, as RFC 7469 says, which need no
-/// decoding and encoding again.
+/// The pin of a certificate's key (RFC 7469), of the very key that OpenSSL's handshake goes by: what
+/// another parser makes of the same bytes counts for nothing. `None` for a key that cannot be read.
 pub(super) fn pin(certificate: &X509Ref) -> Option<Pin> {
-    let der = certificate.to_der().ok()?;
-    let (_, parsed) = X509Certificate::from_der(&der).ok()?;
-    Some(Pin::of_spki(parsed.public_key().raw))
+    let key = certificate.public_key().ok()?;
+    Some(Pin::of_spki(&key.public_key_to_der().ok()?))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use openssl::pkey::PKey;
 use openssl::x509::X509Req;
-use x509_parser::prelude::{FromDer, X509CertificationRequest};
 
 use super::facts::{CertificateFacts, one_line, pin};
 use super::{identity, pem, permissions};
@@ -65,12 +64,9 @@ pub(crate) fn of_request(variable: &str, path: &Path) -> Result<FilePin, Fault> 
         .or_else(|_| X509Req::from_der(&content.bytes))
         .map_err(|_| holds_no(variable, path, "certificate signing request"))?;
     let subject = one_line(request.subject_name());
-    let der = request.to_der().unwrap_or_default();
-    // Of the bytes in the request, as they will stand in the certificate.
-    let spki = X509CertificationRequest::from_der(&der)
-        .ok()
-        .map(|(_, parsed)| parsed.certification_request_info.subject_pki.raw.to_vec());
-    of_spki(variable, path, spki, Some(subject))
+    let key = request.public_key();
+    let spki = key.and_then(|key| key.public_key_to_der());
+    of_spki(variable, path, spki.ok(), Some(subject))
 }
 
 /// The pins of all certificates of a file, in their order.

@@ -32,7 +32,7 @@ pub struct Violation {
     pub what: String,
 }
 
-/// What the pins say of a finished handshake.
+/// What pins and revocation lists say of a finished handshake.
 #[derive(Debug, Default)]
 pub(crate) struct Examined {
     /// What is only reported.
@@ -48,14 +48,24 @@ pub(crate) struct Examined {
 pub(super) struct Told {
     ended_list: OnceLock<()>,
     no_backup: OnceLock<()>,
+    no_list: OnceLock<()>,
     report_only: OnceLock<()>,
 }
 
 impl TlsPolicy {
-    /// Judges a failed check.
-    pub(crate) fn judge(&self, result: X509VerifyResult) -> Judgement {
+    /// Judges a failed check of a certificate, given that of the CA which issued it.
+    pub(crate) fn judge(
+        &self,
+        result: X509VerifyResult,
+        certificate: Option<&X509Ref>,
+        issuer: Option<&X509Ref>,
+    ) -> Judgement {
         let settings = self.settings();
-        if verdict::is_without_list(result) {
+        // OpenSSL says the same of a list that is there and does not apply.
+        if verdict::is_without_list(result)
+            && let (Some(lists), Some(certificate)) = (self.lists(), certificate)
+            && !lists.has_list_for(certificate, issuer)
+        {
             return Judgement::NotAsked;
         }
         if verdict::is_ended_list(result) && settings.crl_stale == CrlStale::Warn {
@@ -114,6 +124,11 @@ impl TlsPolicy {
                 code: ErrorCode::PinMismatch,
                 what,
             });
+        }
+        let unlisted = self.lists().map(|lists| lists.missing(verified));
+        for what in unlisted.into_iter().flatten() {
+            self.told().no_list.get_or_init(|| tracing::warn!("{what}"));
+            examined.warnings.push(what);
         }
         match settings.pins.as_ref().map(compare) {
             Some(Compared::Differs) => examined.failure = Some(pins::mismatch(served)),

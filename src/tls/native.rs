@@ -126,7 +126,7 @@ pub(crate) fn failure(error: &native_tls::Error, policy: &TlsPolicy, name: &str)
         return alert;
     }
     match verdict::of_text(&error.to_string()) {
-        Some(code) => verdict::not_verified(code, name, "", policy.has_own_roots()),
+        Some(code) => verdict::not_verified(code, name, "", policy),
         None => verdict::broken_handshake(stack),
     }
 }

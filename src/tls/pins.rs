@@ -37,10 +37,10 @@ pub(super) fn compare(
         Verification::Full | Verification::ChainOnly => verified.pins(),
         Verification::Off => in_chain.iter().copied().take(1).collect(),
     };
-    if !proven.iter().any(|pin| set.contains(*pin)) {
+    if !proven.iter().flatten().any(|pin| set.contains(*pin)) {
         return Compared::Differs;
     }
-    if set.pins().iter().all(|pin| in_chain.contains(pin)) {
+    if set.pins().iter().all(|pin| in_chain.contains(&Some(*pin))) {
         Compared::MatchesWithoutBackup
     } else {
         Compared::Matches
@@ -56,7 +56,7 @@ pub(super) fn mismatch(served: &Chain) -> Failure {
             "the server's chain holds none of the keys of {ENFORCED}: {}",
             shown(served)
         ),
-        "if the server's key was changed on purpose, add its pin to WA_DB_SSL_PINS; if not, somebody may pose as the server",
+        "if nobody changed the server's key, somebody may pose as the server; if it was changed on purpose, add its pin to WA_DB_SSL_PINS: `wa-db pins` prints it",
     )
 }
 
@@ -77,7 +77,7 @@ pub(super) fn no_backup() -> String {
 
 fn shown(served: &Chain) -> String {
     match (served.pins().first(), served.leaf()) {
-        (Some(pin), Some(leaf)) => {
+        (Some(Some(pin)), Some(leaf)) => {
             format!("its certificate has {pin} ({})", hearsay(&leaf.subject))
         }
         _ => "its certificate's key cannot be read".to_owned(),
@@ -89,6 +89,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use openssl::stack::Stack;
+    use openssl::x509::X509;
     use wa_db_lab::pki::{Ca, Issued, Leaf};
 
     use super::*;
@@ -102,7 +103,7 @@ mod tests {
     }
 
     fn set(chains: &[&Chain]) -> PinSet {
-        let pins = chains.iter().flat_map(|chain| chain.pins());
+        let pins = chains.iter().flat_map(|chain| chain.pins()).flatten();
         let texts: Vec<_> = pins.map(|pin| pin.to_string()).collect();
         PinSet::parse("X", &texts.join(";")).unwrap()
     }
@@ -147,12 +148,43 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_that_cannot_be_read_keeps_its_place_and_lends_it_to_none() {
+        let ca = Ca::root("malformed");
+        let [posing, pinned] = [(); 2].map(|()| ca.issue(&Leaf::server().dns("db.lab")));
+        let with_broken_byte_after = |bytes: &[u8]| {
+            let mut der = posing.cert_der().to_vec();
+            let place = der.windows(bytes.len()).position(|found| found == bytes);
+            der[place.unwrap() + bytes.len()] = b'X';
+            let mut stack = Stack::new().unwrap();
+            stack.push(X509::from_der(&der).unwrap()).unwrap();
+            stack.push(pinned.x509()).unwrap();
+            Chain::from(&*stack)
+        };
+        let set = set(&[&chain(&[&pinned])]);
+        // The start of validity, which other parsers reject, and the kind of key (id-ecPublicKey).
+        let time = with_broken_byte_after(b"\x30\x1e\x17\x0d");
+        let kind = with_broken_byte_after(b"\x2a\x86\x48\xce\x3d\x02");
+        for (what, served, is_read) in [("time", time, true), ("kind of key", kind, false)] {
+            let pins = served.pins();
+            assert_eq!(pins.len(), 2, "{what}");
+            assert_eq!(pins[0].is_some(), is_read, "{what}");
+            for verified in [Chain::default(), served.clone()] {
+                let compared = compare(&set, Verification::Off, &served, &verified);
+                assert_eq!(compared, Compared::Differs, "{what}");
+            }
+            let shown = pins[1].unwrap().to_string();
+            assert!(!mismatch(&served).message().contains(&shown), "{what}");
+            assert!(!would_mismatch(&served).contains(&shown), "{what}");
+        }
+    }
+
+    #[test]
     fn a_mismatch_shows_the_pin_of_the_certificate_that_was_served() {
         let ca = Ca::root("shown");
         let served = chain(&[&ca.issue(&Leaf::server().dns("db.lab"))]);
         let failure = mismatch(&served);
         assert_eq!(failure.code(), ErrorCode::PinMismatch);
-        let pin = served.pins()[0].to_string();
+        let pin = served.pins()[0].unwrap().to_string();
         assert!(failure.message().contains(&pin) && would_mismatch(&served).contains(&pin));
     }
 }

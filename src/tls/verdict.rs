@@ -3,6 +3,7 @@
 use openssl::error::ErrorStack;
 use openssl::x509::X509VerifyResult;
 
+use super::policy::TlsPolicy;
 use crate::code::{ErrorCode, Stage};
 use crate::failure::Failure;
 use crate::settings::SecurityLevel;
@@ -23,8 +24,7 @@ pub(crate) fn of_result(result: X509VerifyResult) -> ErrorCode {
     }
 }
 
-/// Whether no revocation list was found for a certificate. That is no fault: nobody says that every
-/// CA has one.
+/// Whether no revocation list was found for a certificate. Where its CA has none that is no fault.
 pub(super) fn is_without_list(result: X509VerifyResult) -> bool {
     result.as_raw() == 3
 }
@@ -48,7 +48,7 @@ pub(super) fn unusable_list(
                 "fetch the CA's current list; WA_DB_SSL_CRL_STALE=warn goes on with the old one",
             )
         }
-        5 | 8 | 11 | 15 | 16 | 33 | 35 | 36 | 44 | 54 => (
+        3 | 5 | 8 | 11 | 15 | 16 | 33 | 35 | 36 | 44 | 54 => (
             format!(
                 "a revocation list of WA_DB_SSL_CRL cannot be used for the server's certificate: {}",
                 result.error_string()
@@ -102,10 +102,19 @@ pub(super) fn of_text(text: &str) -> Option<ErrorCode> {
 }
 
 /// The failure that a certificate which does not verify makes of a connection.
-pub(crate) fn not_verified(code: ErrorCode, name: &str, detail: &str, ca_is_set: bool) -> Failure {
+pub(crate) fn not_verified(
+    code: ErrorCode,
+    name: &str,
+    detail: &str,
+    policy: &TlsPolicy,
+) -> Failure {
     let (message, hint) = match code {
+        ErrorCode::HostnameMismatch if policy.settings().server_name.is_some() => (
+            format!("the server's certificate is not for {name}, the name in WA_DB_SSL_SERVER_NAME{detail}"),
+            "set WA_DB_SSL_SERVER_NAME to a name that the certificate carries and you expect there".to_owned(),
+        ),
         ErrorCode::HostnameMismatch => (
-            format!("the server's certificate is not for {name}, the host of WA_DB_HOSTNAME or WA_DB_SSL_SERVER_NAME{detail}"),
+            format!("the server's certificate is not for {name}, the host of WA_DB_HOSTNAME{detail}"),
             "connect by a name that the certificate carries, or set WA_DB_SSL_SERVER_NAME to one that you expect there".to_owned(),
         ),
         ErrorCode::CertificateExpired => (
@@ -128,7 +137,7 @@ pub(crate) fn not_verified(code: ErrorCode, name: &str, detail: &str, ca_is_set:
             format!("the server's certificate, or one above it, is revoked by a list of WA_DB_SSL_CRL{detail}"),
             "find out why it was revoked before you go on; issue a new one for the server".to_owned(),
         ),
-        _ if ca_is_set => (
+        _ if policy.has_own_roots() => (
             format!("the server's certificate does not lead to a CA in WA_DB_SSL_CA{detail}"),
             "name the CA that signed the server's certificate; if an intermediate CA signed it, the server must send that one too".to_owned(),
         ),

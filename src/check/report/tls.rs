@@ -24,6 +24,9 @@ pub struct TlsReport {
     /// The server's certificate first: up to the trusted root where the chain was verified, else
     /// what the server sent.
     pub chain: Vec<CertificateFacts>,
+    /// Those of them that the server did not send: they are from the trust store.
+    #[serde(skip)]
+    pub from_store: Vec<CertificateFacts>,
     /// With verification off, what it would have said.
     pub would_fail: Option<ErrorCode>,
 }
@@ -65,6 +68,7 @@ mod tests {
             channel_bound: true,
             certificate: None,
             chain: Vec::new(),
+            from_store: Vec::new(),
             would_fail: None,
         };
         assert_eq!(

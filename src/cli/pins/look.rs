@@ -11,7 +11,7 @@ use crate::cli::scope::Scope;
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::{Endpoint, Host};
 use crate::failure::Failure;
-use crate::settings::{Role, Settings, SettingsError, TlsSettings, Verification};
+use crate::settings::{Pin, Role, Settings, SettingsError, Verification};
 use crate::tls::{CertificateFacts, Chain, TlsPolicy};
 use crate::wire::{Dialer, Progress, Rejected, TlsFacts};
 
@@ -41,16 +41,9 @@ pub(super) async fn at_all(scope: &Scope, shown: &dyn Fn(Shown)) -> Vec<TargetPi
     targets
 }
 
-/// The policy of the settings, without their pins: whoever looks for pins may have just changed
-/// the key.
 fn load(role: Role, scope: &Scope) -> Result<(Settings, TlsPolicy), SettingsError> {
     let settings = Settings::from_environment(role, &scope.environment)?;
-    let tls = TlsSettings {
-        pins: None,
-        pins_report_only: None,
-        ..settings.tls().clone()
-    };
-    let policy = TlsPolicy::load(&tls).map_err(SettingsError::new)?;
+    let policy = TlsPolicy::load(settings.tls()).map_err(SettingsError::new)?;
     Ok((settings, policy))
 }
 
@@ -112,21 +105,26 @@ fn not_verified(verification: Verification, facts: &TlsFacts) -> Option<Failure>
 
 /// The verified chain up to its root, and what the server sent besides.
 fn presented(served: &Chain, verified: &Chain) -> Vec<Presented> {
+    let pinned = |chain: &Chain| {
+        let certificates = chain.certificates().iter().cloned();
+        certificates.zip(chain.pins()).collect::<Vec<_>>()
+    };
+    let (served_pins, verified_pins) = (pinned(served), pinned(verified));
     let (served, verified) = (served.certificates(), verified.certificates());
-    let proven = verified
+    let proven = verified_pins
         .iter()
-        .map(|certificate| of(certificate, true, served.contains(certificate)));
-    let besides = served
+        .map(|(certificate, pin)| of(certificate, *pin, true, served.contains(certificate)));
+    let besides = served_pins
         .iter()
-        .filter(|certificate| !verified.contains(certificate))
-        .map(|certificate| of(certificate, false, true));
+        .filter(|(certificate, _)| !verified.contains(certificate))
+        .map(|(certificate, pin)| of(certificate, *pin, false, true));
     proven.chain(besides).collect()
 }
 
-fn of(certificate: &X509Ref, verified: bool, sent: bool) -> Presented {
+fn of(certificate: &X509Ref, pin: Option<Pin>, verified: bool, sent: bool) -> Presented {
     let certificate = CertificateFacts::of(certificate);
     Presented {
-        pin: format!("sha256/{}", certificate.spki_sha256),
+        pin: pin.map(|pin| pin.to_string()),
         verified,
         sent,
         certificate,

@@ -28,7 +28,7 @@ pub(super) fn print(report: &PinsReport, printer: &mut Printer<'_>) -> io::Resul
     if seen.any(|leaf| !leaf.verified) {
         printer.labelled("", Paint::Caution, "warning", UNVERIFIED)?;
     }
-    if report.line.is_some() {
+    if report.line.is_some() && !report.has_backup {
         for note in BACKUP {
             printer.labelled("", Paint::Strong, "note", note)?;
         }

@@ -7,7 +7,7 @@ use crate::cli::fixtures;
 use crate::cli::printer::{Printer, Style};
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::{Endpoint, Host};
-use crate::settings::{Environment, Role, Settings};
+use crate::settings::{Environment, PinSet, Role, Settings};
 use crate::tls::CertificateFacts;
 
 const PINS: [&str; 3] = [
@@ -18,7 +18,7 @@ const PINS: [&str; 3] = [
 
 fn presented(index: usize, subject: &str, verified: bool, sent: bool) -> Presented {
     Presented {
-        pin: PINS[index].to_owned(),
+        pin: Some(PINS[index].to_owned()),
         verified,
         sent,
         certificate: CertificateFacts {
@@ -48,10 +48,13 @@ fn passing() -> PinsReport {
             presented(2, "CN=Old CA", false, true),
         ]
     };
-    PinsReport::new(vec![
-        target(Role::Webapp, chain(), None),
-        target(Role::Coreapp, chain(), None),
-    ])
+    PinsReport::new(
+        vec![
+            target(Role::Webapp, chain(), None),
+            target(Role::Coreapp, chain(), None),
+        ],
+        &[],
+    )
 }
 
 /// One role sees an impostor, with an escape sequence in its name; the other is not configured.
@@ -70,10 +73,13 @@ fn failing() -> PinsReport {
         presented(0, "CN=db\u{1b}[2J.lab", false, true),
         presented(1, "", false, true),
     ];
-    PinsReport::new(vec![
-        target(Role::Webapp, chain, Some((Stage::Tls, error))),
-        TargetPins::of_settings_error(Role::Coreapp, missing),
-    ])
+    PinsReport::new(
+        vec![
+            target(Role::Webapp, chain, Some((Stage::Tls, error))),
+            TargetPins::of_settings_error(Role::Coreapp, missing),
+        ],
+        &[],
+    )
 }
 
 fn rendered(report: &PinsReport, colour: bool) -> (String, String) {
@@ -148,4 +154,35 @@ fn json_holds_all_of_it_and_the_exit_code_is_that_of_the_lowest_stage() {
         "certificate_untrusted"
     );
     assert_eq!(found["targets"][0]["chain"][0]["verified"], false);
+    assert_eq!(found["line"], serde_json::Value::Null);
+}
+
+#[test]
+fn pins_that_are_set_and_in_no_chain_stay_in_the_line_and_none_is_asked_for_again() {
+    let report = |set: &str| {
+        let chain = vec![presented(0, "CN=db.lab", true, true)];
+        let set = PinSet::parse("X", set).unwrap();
+        PinsReport::new(vec![target(Role::Webapp, chain, None)], set.pins())
+    };
+    let (stdout, stderr) = rendered(&report(&format!("{};{}", PINS[2], PINS[0])), false);
+    let line = format!("\nWA_DB_SSL_PINS={};{}\n", PINS[0], PINS[2]);
+    assert!(stdout.ends_with(&line), "{stdout}");
+    assert_eq!(stderr, "");
+    let (_, stderr) = rendered(&report(PINS[0]), false);
+    assert!(stderr.contains("make a backup key now"), "{stderr}");
+}
+
+#[test]
+fn key_that_cannot_be_read_has_no_pin_to_print() {
+    let unreadable = Presented {
+        pin: None,
+        ..presented(0, "CN=db.lab", true, true)
+    };
+    let report = PinsReport::new(vec![target(Role::Webapp, vec![unreadable], None)], &[]);
+    let (stdout, _) = rendered(&report, false);
+    assert!(stdout.contains("no key that can be read"), "{stdout}");
+    assert!(
+        !stdout.contains("sha256/") && !stdout.contains("WA_DB_SSL_PINS"),
+        "{stdout}"
+    );
 }

@@ -5,6 +5,9 @@ use std::io;
 use super::report::{PinsReport, Presented, TargetPins};
 use crate::cli::printer::{Paint, Printer};
 
+/// What stands in the place of a pin, as wide as one.
+const UNREADABLE: &str = "no key that can be read                            ";
+
 /// Prints the pins.
 pub(super) fn print(report: &PinsReport, printer: &mut Printer<'_>) -> io::Result<()> {
     for (roles, target) in grouped(report) {
@@ -18,9 +21,10 @@ pub(super) fn print(report: &PinsReport, printer: &mut Printer<'_>) -> io::Resul
         }
         printer.end()?;
     }
-    match &report.line {
-        Some(line) => printer.line(line),
-        None => Ok(()),
+    match (&report.line, &report.claimed) {
+        (Some(line), _) => printer.line(line),
+        (None, Some(line)) => printer.line(&format!("# not verified: {line}")),
+        (None, None) => Ok(()),
     }
 }
 
@@ -58,7 +62,10 @@ fn heading(roles: &str, target: &TargetPins, printer: &mut Printer<'_>) -> io::R
 }
 
 fn row(seen: &Presented, width: usize, printer: &mut Printer<'_>) -> io::Result<()> {
-    printer.put(Paint::Plain, &format!("  {}  ", seen.pin))?;
+    printer.put(
+        Paint::Plain,
+        &format!("  {}  ", seen.pin.as_deref().unwrap_or(UNREADABLE)),
+    )?;
     let paint = if seen.verified {
         Paint::Good
     } else {

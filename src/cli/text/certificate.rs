@@ -41,7 +41,7 @@ impl Text<'_, '_> {
                 "key",
                 &format!("{}, signed {}", certificate.key, certificate.signature),
             )?;
-            self.fact("spki sha256", &certificate.spki_sha256)?;
+            self.fact("spki", &format!("sha256/{}", certificate.spki_sha256))?;
         }
         Ok(())
     }
@@ -60,15 +60,20 @@ impl Text<'_, '_> {
         }
     }
 
-    /// The certificates that the server sent besides its own.
+    /// The certificates besides the server's own: those it sent, and those known beforehand.
     fn chain(&mut self, tls: &TlsReport) -> io::Result<()> {
         if self.verbosity != Verbosity::Verbose {
             return Ok(());
         }
         let own = tls.certificate.as_ref();
-        for sent in tls.chain.iter().filter(|sent| Some(*sent) != own) {
-            self.fact("sent along", &sent.subject)?;
-            self.certificate(sent)?;
+        for other in tls.chain.iter().filter(|other| Some(*other) != own) {
+            let from = if tls.from_store.contains(other) {
+                "trust store"
+            } else {
+                "sent along"
+            };
+            self.fact(from, &other.subject)?;
+            self.certificate(other)?;
         }
         Ok(())
     }

@@ -131,6 +131,25 @@ fn no_line_ends_in_blanks() {
 }
 
 #[test]
+fn certificates_that_were_not_sent_are_told_from_those_that_were() {
+    let rendered_with = |is_sent: bool| {
+        let mut tls = fixtures::tls();
+        if !is_sent {
+            tls.from_store = tls.chain[1..].to_vec();
+        }
+        let report = CheckReport::new(vec![fixtures::passed_target().with_tls(tls)], false);
+        rendered(&report, Verbosity::Verbose, PLAIN)
+    };
+    for (is_sent, label, other) in [
+        (true, "sent along   CN=", "trust store"),
+        (false, "trust store  CN=", "sent along"),
+    ] {
+        let text = rendered_with(is_sent);
+        assert!(text.contains(label) && !text.contains(other), "{text}");
+    }
+}
+
+#[test]
 fn check_without_a_verdict_says_so() {
     let report = CheckReport::new(Vec::new(), true);
     assert_eq!(

@@ -141,3 +141,88 @@ fn the_last_end_of_an_issuers_lists_is_told() {
     assert_eq!(warnings, 1);
     assert!(current > ended, "{current} after {ended}");
 }
+
+#[test]
+fn a_list_is_of_the_ca_whose_name_and_key_it_has() {
+    let ca = Ca::root("one name");
+    let leaf = ca
+        .issue(&wa_db_lab::pki::Leaf::server().dns("db.lab"))
+        .x509();
+    let issuer = ca.as_issued().x509();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("crl.pem");
+    for (list, is_of_it) in [
+        (ca.crl_pem(&[]), true),
+        (ca.ended_crl_pem(&[]), true),
+        (ca.impostor().crl_pem(&[]), false),
+        (Ca::root("another name").crl_pem(&[]), false),
+    ] {
+        write_file(&file, list);
+        let (lists, _) = RevocationLists::load(&file, CrlStale::Warn).unwrap();
+        assert_eq!(lists.has_list_for(&leaf, Some(&issuer)), is_of_it);
+        let mut stack = openssl::stack::Stack::new().unwrap();
+        stack.push(leaf.clone()).unwrap();
+        stack.push(issuer.clone()).unwrap();
+        let told = lists.missing(&Chain::from(&*stack));
+        assert_eq!(told.is_empty(), is_of_it, "{told:?}");
+        let names_it = |what: &String| what.contains("is of CN=one name");
+        assert!(told.iter().all(names_it), "{told:?}");
+        assert!(lists.missing(&Chain::default()).is_empty());
+    }
+}
+
+/// A list with an extension that `openssl ca` knows by this line.
+fn list_with(extension: &str) -> Vec<u8> {
+    let ca = Ca::root("partial");
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    write_file(&path("ca.pem"), ca.cert_pem());
+    write_file(&path("ca.key"), ca.key().pkcs8_pem());
+    write_file(&path("index"), "");
+    let config = format!(
+        "[ca]\ndefault_ca = lab\n[lab]\ndatabase = index\ndefault_md = sha256\n\
+         default_crl_days = 7\ncrl_extensions = of_list\n[of_list]\n{extension}\n\
+         [point]\nonlysomereasons = keyCompromise\n[several]\nindirectCRL = TRUE\n\
+         [attributes]\nonlyAA = TRUE\n[users]\nonlyuser = TRUE\n"
+    );
+    write_file(&path("config"), config);
+    let mut command = std::process::Command::new("openssl");
+    command.current_dir(directory.path()).args([
+        "ca", "-config", "config", "-gencrl", "-cert", "ca.pem", "-keyfile", "ca.key", "-out",
+        "list.pem",
+    ]);
+    let finished =
+        wa_db_lab::run::finish(&mut command, "", std::time::Duration::from_secs(60)).unwrap();
+    assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+    fs::read(path("list.pem")).unwrap()
+}
+
+#[test]
+fn a_list_that_is_only_a_part_is_a_fault() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("crl.pem");
+    for (extension, part) in [
+        ("issuingDistributionPoint = critical,@point", "some reasons"),
+        ("issuingDistributionPoint = critical,@several", "indirect"),
+        (
+            "issuingDistributionPoint = critical,@attributes",
+            "attribute",
+        ),
+        ("2.5.29.27 = critical,DER:02:01:01", "delta"),
+        ("issuingDistributionPoint = critical,@users", ""),
+    ] {
+        write_file(&file, list_with(extension));
+        let loaded = RevocationLists::load(&file, CrlStale::Refuse).map(drop);
+        match loaded {
+            Ok(()) => assert_eq!(part, "", "{extension}"),
+            Err(fault) => {
+                assert_eq!(fault.variable, VARIABLE);
+                assert!(
+                    !part.is_empty() && fault.message.contains(part),
+                    "{}",
+                    fault.message
+                );
+            }
+        }
+    }
+}

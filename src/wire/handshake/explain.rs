@@ -56,7 +56,7 @@ pub(super) fn not_verified(
             hearsay(subject.as_deref().unwrap_or("no subject"))
         )
     };
-    verdict::not_verified(code, name, &detail, policy.has_own_roots())
+    verdict::not_verified(code, name, &detail, policy)
 }
 
 /// The most names of a certificate that are listed.

@@ -16,7 +16,7 @@ use tokio_openssl::SslStream;
 
 use self::observed::{Observed, Observer};
 use super::alpn;
-use crate::code::ErrorCode;
+use crate::code::{ErrorCode, Stage};
 use crate::failure::Failure;
 use crate::settings::Verification;
 use crate::tls::{Chain, Server, TlsPolicy, Violation, expires, verdict};
@@ -149,6 +149,7 @@ where
     // A session that is taken up again shows no chain: what it began with is judged anew.
     let (served, verified_chain) = match resumption.proof(stream.ssl()) {
         Some(proof) => (proof.served.clone(), proof.verified.clone()),
+        None if stream.ssl().session_reused() => return Err(unproven().into()),
         None => (served, verified(stream.ssl(), &observed)),
     };
     let mut examined = policy.examine(&served, &verified_chain);
@@ -192,6 +193,16 @@ where
     };
     resumption.proven(stream.ssl(), &facts.served, &facts.verified_chain);
     Ok((stream, facts))
+}
+
+/// A session that was taken up again and of which nothing is known. No verification ran.
+fn unproven() -> Failure {
+    Failure::new(
+        Stage::Tls,
+        ErrorCode::TlsProtocol,
+        "the server at WA_DB_HOSTNAME took up a TLS session that it was not offered",
+        "look into what stands between here and the server: no server does this by itself",
+    )
 }
 
 /// What the server sent. OpenSSL keeps it once it is done with it; before, what verification saw is

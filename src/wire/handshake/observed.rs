@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl::ssl::{SslRef, SslVerifyMode};
-use openssl::x509::{X509, X509StoreContextRef, X509VerifyResult};
+use openssl::x509::{X509, X509Ref, X509StoreContextRef, X509VerifyResult};
 
 use crate::code::ErrorCode;
 use crate::tls::{Chain, Judgement, TlsPolicy, verdict};
@@ -79,7 +79,9 @@ impl Observed {
             result: context.error(),
             certificate: context.current_cert().map(ToOwned::to_owned),
         };
-        match policy.judge(failed.result) {
+        let certificate = failed.certificate.as_deref();
+        let issuer = issuer(context, certificate);
+        match policy.judge(failed.result, certificate, issuer) {
             Judgement::Fatal => {
                 self.fatal = Some(failed);
                 return false;
@@ -92,5 +94,17 @@ impl Observed {
             Judgement::NotAsked => context.set_error(X509VerifyResult::OK),
         }
         true
+    }
+}
+
+/// The certificate that vouches for the one which is checked: the next of the chain, or a root itself.
+fn issuer<'a>(
+    context: &'a X509StoreContextRef,
+    certificate: Option<&'a X509Ref>,
+) -> Option<&'a X509Ref> {
+    let next = usize::try_from(context.error_depth()).ok()? + 1;
+    match context.chain()?.get(next) {
+        Some(issuer) => Some(issuer),
+        None => certificate.filter(|root| root.issued(root) == X509VerifyResult::OK),
     }
 }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use openssl::x509::X509;
 use serde_json::Value;
 use wa_db::settings::Role;
 use wa_db_lab::pki::{Ca, Issued, Leaf};
-use wa_db_lab::server::{Server, TestServers};
+use wa_db_lab::server::{Engine, Server, TestServers};
 
 use crate::certificates::trust::stage;
 use crate::support::{Variables, check, text, with};
+use crate::tls_front::TlsFront;
 use crate::verdict::{PASSES, Verdict, both, both_as, on_each, tls, trusting};
 
 const MISMATCH: Verdict = tls("pin_mismatch");
@@ -117,6 +119,35 @@ fn with_verification_off_the_servers_own_key_must_be_pinned() {
             both_as(Role::Coreapp, "coreapp", &off, tls("certificate_untrusted"));
         }
     });
+}
+
+#[test]
+fn with_verification_off_a_leaf_that_cannot_be_read_lends_its_place_to_no_other_certificate() {
+    let servers = TestServers::shared();
+    let pinned = servers.certificate();
+    let posing = servers.ca().impostor().issue(&TestServers::leaf());
+    // A sequence of two UTCTimes; the first digit of the first becomes none.
+    let validity = b"\x30\x1e\x17\x0d";
+    let mut der = posing.cert_der().to_vec();
+    let place = der
+        .windows(validity.len())
+        .position(|bytes| bytes == validity);
+    der[place.unwrap() + validity.len()] = b'X';
+    let malformed = X509::from_der(&der).unwrap();
+    for engine in [Engine::Postgres, Engine::MySql] {
+        let front = TlsFront::start(engine, &posing, |builder| {
+            builder.set_certificate(&malformed).unwrap();
+            builder.set_private_key(posing.key().pkey()).unwrap();
+            builder.add_extra_chain_cert(pinned.x509()).unwrap();
+        });
+        let off = with(&front.env(), [("WA_DB_SSL_VERIFY", "off")]);
+        let pins = format!("{};{}", pin(pinned), spare());
+        let variables = with(&off, [("WA_DB_SSL_PINS", &pins)]);
+        let target = both(&format!("{engine:?}"), &variables, MISMATCH);
+        let error = stage(&target, "tls")["error"]["message"].to_string();
+        assert!(error.contains(&pin(&posing)), "{error}");
+        assert!(!error.contains(&pin(pinned)), "{error}");
+    }
 }
 
 #[test]

@@ -114,7 +114,11 @@ fn p20_list_of_another_ca_says_nothing_and_a_path_without_lists_stops_the_start(
     on_each(servers.all(), |server| {
         let another = server.file("another.crl", &list);
         let variables = listing(&servers, server, &another);
-        both(&format!("{:?}", server.engine()), &variables, PASSES);
+        let target = both(&format!("{:?}", server.engine()), &variables, PASSES);
+        let warnings = stage(&target, "tls")["warnings"].to_string();
+        for part in ["no list of WA_DB_SSL_CRL is of ", "was not checked"] {
+            assert!(warnings.contains(part), "{warnings}");
+        }
 
         let empty = server.file("empty.crl", "");
         let garbage = server.file("garbage.crl", "no such thing\n");
