@@ -157,7 +157,13 @@ async fn watch_server(shared: Arc<Shared>) {
         mysql::prepare(&shared).await;
     }
     loop {
-        shared.health.until_failed().await;
+        tokio::select! {
+            () = shared.health.until_failed() => {}
+            () = mysql::until_doubted(&shared) => {
+                mysql::prepare(&shared).await;
+                continue;
+            }
+        }
         let mut pause = FIRST_PAUSE;
         while shared.health.has_failed() {
             sleep(pause).await;

@@ -2,6 +2,7 @@
 
 mod connector;
 mod failure;
+mod meeting;
 mod pump;
 mod relay;
 pub(crate) mod session;

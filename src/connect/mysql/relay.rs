@@ -9,10 +9,11 @@ use std::io;
 
 use futures_util::future::try_join;
 use mysql_async::{Conn, OptsBuilder};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 
 use super::connector::dial_and_login;
 use super::failure::{self, Reached, broke_off};
+use super::meeting::Meeting;
 use super::pump;
 use crate::code::{ErrorCode, Stage};
 use crate::connect::after_tls;
@@ -160,54 +161,7 @@ fn no_meeting(error: io::Error) -> Failure {
         Stage::Connect,
         ErrorCode::ProtocolError,
         format!("the driver cannot be given the connection to WA_DB_HOSTNAME: {error}"),
-        "check that this process may open Unix sockets and has descriptors left",
+        "check that XDG_RUNTIME_DIR or TMPDIR names a directory that this process may write to, that /proc is there, and that descriptors are left",
     )
     .caused_by(error)
-}
-
-/// The private socket on which the driver is met: in Linux's abstract namespace, so that it needs no
-/// directory, under a name that nobody can guess.
-struct Meeting {
-    listener: UnixListener,
-    name: String,
-}
-
-impl Meeting {
-    #[cfg(target_os = "linux")]
-    fn arrange() -> io::Result<Self> {
-        use std::os::linux::net::SocketAddrExt;
-        use std::os::unix::net;
-
-        let name = format!("wa-db-{:032x}", rand::random::<u128>());
-        let address = net::SocketAddr::from_abstract_name(&name)?;
-        let listener = net::UnixListener::bind_addr(&address)?;
-        listener.set_nonblocking(true)?;
-        let listener = UnixListener::from_std(listener)?;
-        Ok(Self { listener, name })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn arrange() -> io::Result<Self> {
-        Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "only Linux has abstract Unix sockets",
-        ))
-    }
-
-    /// What the driver is told to dial.
-    fn path(&self) -> String {
-        format!("\0{}", self.name)
-    }
-
-    /// Waits for the driver; nobody can be met here after it. The system lists such sockets, so
-    /// another process may come, and is sent away.
-    async fn driver(self) -> io::Result<UnixStream> {
-        loop {
-            let (stream, _) = self.listener.accept().await?;
-            let process = stream.peer_cred()?.pid();
-            if process.and_then(|id| u32::try_from(id).ok()) == Some(std::process::id()) {
-                return Ok(stream);
-            }
-        }
-    }
 }

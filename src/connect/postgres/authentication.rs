@@ -86,6 +86,9 @@ impl Login {
             5 if !self.demands.trusted => {
                 Err(Refused::PasswordRequest("an MD5 hash of the password"))
             }
+            10 if !self.demands.trusted && !offers_scram_alone(rest) => Err(
+                Refused::PasswordRequest("a login by another mechanism than SCRAM-SHA-256"),
+            ),
             10 => {
                 self.scram = Scram::Offered;
                 self.binds = false;
@@ -103,9 +106,20 @@ impl Login {
                 self.scram = Scram::Proven;
                 Ok(())
             }
+            _ if !self.demands.trusted => Err(Refused::PasswordRequest(
+                "a login by another method than SCRAM",
+            )),
             _ => Ok(()),
         }
     }
+}
+
+/// Whether every mechanism in the list keeps the secret: others hand over a token or a ticket, which is
+/// worth as much as a password to whoever gets it.
+fn offers_scram_alone(list: &[u8]) -> bool {
+    list.split(|byte| *byte == 0)
+        .filter(|name| !name.is_empty())
+        .all(|name| name == BOUND_MECHANISM || name == b"SCRAM-SHA-256")
 }
 
 /// An authentication request that comes once the login is done.
@@ -194,6 +208,33 @@ mod tests {
                 "{kind} {rest:?}"
             );
         }
+    }
+
+    #[test]
+    fn unverified_server_gets_no_token_and_no_ticket() {
+        for (kind, rest) in [
+            (10, &b"OAUTHBEARER\0\0"[..]),
+            (10, b"SCRAM-SHA-256\0OAUTHBEARER\0\0"),
+            (10, b"GS2-KRB5\0\0"),
+            (2, b""),
+            (6, b""),
+            (7, b""),
+            (8, b"token"),
+            (9, b""),
+            (99, b""),
+        ] {
+            let judged =
+                |trusted| login(trusted, ChannelBinding::Prefer).judge(&request(kind, rest));
+            let unverified = judged(false);
+            assert!(
+                matches!(unverified, Err(Refused::PasswordRequest(_))),
+                "{kind}: {unverified:?}"
+            );
+            assert_eq!(judged(true), Ok(()), "{kind}");
+        }
+        let both = b"SCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
+        let mut unverified = login(false, ChannelBinding::Prefer);
+        assert_eq!(unverified.judge(&request(10, both)), Ok(()));
     }
 
     #[test]

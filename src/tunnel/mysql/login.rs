@@ -30,7 +30,9 @@ const NOBODYS: &[u8] = b"wa_db_tunnel";
 const PACKETS: usize = 64;
 /// `caching_sha2_password` wants the password itself.
 const FULL: &[u8] = &[4];
-/// The packet in which it says that the proof was enough.
+/// It says that the proof was enough, and goes on by itself.
+const VERDICT: &[u8] = &[3];
+/// The packet with that word.
 const ENOUGH: &[u8] = &[1, 3];
 
 /// A login that is being carried.
@@ -45,6 +47,8 @@ pub(super) struct Login<'a> {
     /// What the server has asked for last.
     method: Vec<u8>,
     nonce: Vec<u8>,
+    /// Whether the server has named a method: until then there is nothing that could go on.
+    is_named: bool,
     due: Due,
 }
 
@@ -102,6 +106,7 @@ impl<'a> Login<'a> {
             response,
             method: own.unwrap_or_default(),
             nonce: greeting.nonce.clone(),
+            is_named: false,
             due: Due::Word,
         })
     }
@@ -191,7 +196,11 @@ impl<'a> Login<'a> {
         let asked = match answer {
             Answer::Switch { plugin, nonce } => {
                 self.nonce = nonce.to_vec();
+                self.is_named = true;
                 Some(*plugin)
+            }
+            Answer::More(_) | Answer::NextFactor { .. } if !self.is_named => {
+                return Err(refused("a word on a method that it has not named"));
             }
             Answer::NextFactor { plugin } => Some(*plugin),
             Answer::OldSwitch => Some(b"mysql_old_password".as_slice()),
@@ -202,6 +211,10 @@ impl<'a> Login<'a> {
                     );
                 }
                 self.due = Due::Password;
+                None
+            }
+            Answer::More(VERDICT) if self.method == CACHING_SHA2 => {
+                self.due = Due::Word;
                 None
             }
             Answer::More(_) => {

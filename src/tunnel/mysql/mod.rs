@@ -14,6 +14,7 @@ mod login;
 mod meeting;
 mod numbers;
 mod opening;
+mod shown;
 mod state;
 
 use tokio::time::{Instant, timeout};
@@ -39,6 +40,17 @@ pub(super) async fn prepare(shared: &Shared) {
     }
 }
 
+/// Waits until what clients are greeted with may be wrong, so that the server is to be looked at again.
+///
+/// # Cancel Safety
+/// Nothing is lost by dropping the future.
+pub(super) async fn until_doubted(shared: &Shared) {
+    match &shared.mysql {
+        Some(state) => state.until_doubted().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Greets the client, hears who it is, and brings it to a server.
 ///
 /// # Errors
@@ -47,7 +59,8 @@ pub(super) async fn front(incoming: Incoming, shared: &Shared) -> Result<Joined,
     let Some(state) = &shared.mysql else {
         return Err(Ended::Client("it came to a tunnel of another engine"));
     };
-    let known = match state.known(&shared.upstream).await {
+    let patience = shared.settings.connect_timeout();
+    let known = match state.known(patience).await {
         Ok(known) => known,
         Err(failure) => {
             let mut client = Channel::new(incoming.stream);
@@ -58,8 +71,10 @@ pub(super) async fn front(incoming: Incoming, shared: &Shared) -> Result<Joined,
         }
     };
     let greeting = state.greeting(&known, incoming.tls.is_some());
-    let patience = shared.settings.connect_timeout();
     let heard = timeout(patience, opening::hear(incoming, &greeting)).await;
+    if let Ok(Err(Ended::Client(opening::LEFT))) = &heard {
+        state.doubt();
+    }
     let Opening {
         mut client,
         response,
@@ -94,7 +109,7 @@ async fn begin(
     let login = Login::new(response, greeted, shared, state)?;
     let Met { reached, greeting } = meet(&shared.upstream, login.request()).await?;
     let (offered, number) = (greeting.capabilities, greeting.connection);
-    state.note(greeting);
+    state.note(&greeting);
     // What the client relies on, having been promised it.
     let promised = greeted.capabilities;
     if !offered.covers(promised.shared_with(login.capabilities())) {

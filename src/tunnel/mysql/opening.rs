@@ -3,7 +3,14 @@
 use super::answer::ErrorAnswer;
 use crate::tunnel::client::{ClientStream, Incoming};
 use crate::tunnel::outcome::Ended;
-use crate::wire::mysql::{Broken, Capabilities, Channel, Greeting, Hello, LARGEST, Response};
+use crate::wire::mysql::{Broken, Capabilities, Channel, Greeting, Hello, Response};
+
+/// The longest that a client may say before anybody knows it: real ones stay below 1 KiB, most of which
+/// are its attributes.
+const LONGEST: usize = 64 * 1024;
+
+/// Why there is no session with a client that did not go on after the greeting.
+pub(super) const LEFT: &str = "the client left before it said who it is";
 
 /// A client that has said who it is.
 pub(super) struct Opening {
@@ -20,7 +27,7 @@ pub(super) async fn hear(incoming: Incoming, greeting: &Greeting) -> Result<Open
     let greeted = client.write(&greeting.build()).await;
     greeted.map_err(|_| Ended::Client("the client left before it was greeted"))?;
     let mut first = client
-        .read(LARGEST)
+        .read(LONGEST)
         .await
         .map_err(|error| no_sense(&error))?;
     if let Some(tls) = incoming.tls {
@@ -39,7 +46,7 @@ pub(super) async fn hear(incoming: Incoming, greeting: &Greeting) -> Result<Open
         // The request was number 1.
         client = Channel::going_on(secured, 2);
         first = client
-            .read(LARGEST)
+            .read(LONGEST)
             .await
             .map_err(|error| no_sense(&error))?;
     }
@@ -74,7 +81,7 @@ async fn refuse(
 
 fn no_sense(error: &Broken) -> Ended {
     Ended::Client(match error {
-        Broken::Closed(_) => "the client left before it said who it is",
+        Broken::Closed(_) => LEFT,
         Broken::OutOfTurn { .. } | Broken::TooLong(_) => "the client does not speak the protocol",
     })
 }

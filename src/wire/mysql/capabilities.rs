@@ -20,6 +20,13 @@ impl Capabilities {
     pub(crate) const PLUGIN_AUTH: u32 = 1 << 19;
     pub(crate) const PLUGIN_AUTH_LENENC: u32 = 1 << 21;
 
+    /// All that have a meaning between server and client: MySQL's, but for the one that announces more
+    /// flags elsewhere, and MariaDB's.
+    const KNOWN: Self = Self {
+        common: !(1 << 29),
+        mariadb: 0x3f,
+    };
+
     /// These flags, and none of MariaDB's own.
     pub(crate) fn of(common: u32) -> Self {
         Self { common, mariadb: 0 }
@@ -46,6 +53,12 @@ impl Capabilities {
             common: self.common & !flags,
             ..self
         }
+    }
+
+    /// Those of these that have a known meaning.
+    #[must_use]
+    pub(crate) fn known(self) -> Self {
+        self.shared_with(Self::KNOWN)
     }
 
     /// Whether all of the other's are there, but for TLS, which is not the session's matter.

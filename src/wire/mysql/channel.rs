@@ -7,6 +7,8 @@ use zeroize::Zeroizing;
 
 /// The bytes before each payload: its length and its number.
 const HEADER: usize = 4;
+/// The room that is made for a packet's first bytes: most are shorter.
+const ROOM: usize = 1024;
 
 /// A stream on which packets are numbered, each one higher than the last, whoever sends it.
 ///
@@ -87,12 +89,11 @@ impl<S: AsyncRead + Unpin> Channel<S> {
 
     /// Reads until the packet has this many bytes, and none beyond them.
     async fn fill(&mut self, length: usize) -> Result<(), Broken> {
-        // At once, since a vector that grows leaves its bytes behind.
-        let missing = length.saturating_sub(self.partial.len());
-        self.partial.reserve_exact(missing);
         while self.partial.len() < length {
+            self.make_room(length);
             let missing = length - self.partial.len();
-            let mut rest = (&mut self.stream).take(missing as u64);
+            let room = missing.min(self.partial.capacity() - self.partial.len());
+            let mut rest = (&mut self.stream).take(room as u64);
             match rest.read_buf(&mut *self.partial).await {
                 Ok(0) => return Err(Broken::Closed(io::ErrorKind::UnexpectedEof.into())),
                 Ok(_) => {}
@@ -100,6 +101,19 @@ impl<S: AsyncRead + Unpin> Channel<S> {
             }
         }
         Ok(())
+    }
+
+    /// Makes room for more where there is none, but not on the header's word alone: the room grows with
+    /// what has come. A vector that grows by itself would leave its bytes behind.
+    fn make_room(&mut self, length: usize) {
+        let filled = self.partial.len();
+        if filled < self.partial.capacity() {
+            return;
+        }
+        let room = length.min((2 * filled).max(ROOM));
+        let mut larger = Zeroizing::new(Vec::with_capacity(room));
+        larger.extend_from_slice(&self.partial);
+        self.partial = larger;
     }
 }
 
@@ -157,6 +171,25 @@ mod tests {
         }
         let whole = Channel::new(&packet[..]).read(8).await.unwrap();
         assert_eq!(**whole, [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn room_is_made_for_what_has_come_not_for_what_was_announced() {
+        const LENGTH: usize = 100_000;
+        let (near, mut far) = tokio::io::duplex(2 * LENGTH);
+        let mut near = Channel::new(near);
+        let body: Vec<u8> = (0..=u8::MAX).cycle().take(LENGTH).collect();
+        let header = u32::try_from(LENGTH).unwrap().to_le_bytes();
+        far.write_all(&header).await.unwrap();
+        far.write_all(&body[..10]).await.unwrap();
+        let waiting = tokio::time::timeout(Duration::ZERO, near.read(LENGTH)).await;
+        assert!(waiting.is_err(), "{waiting:?}");
+        assert_eq!(near.partial.len(), 14);
+        assert!(near.partial.capacity() < 4096);
+        far.write_all(&body[10..]).await.unwrap();
+        far.write_all(&[1, 0, 0, 1, 7]).await.unwrap();
+        assert!(**near.read(LENGTH).await.unwrap() == *body);
+        assert_eq!(**near.read(LENGTH).await.unwrap(), [7]);
     }
 
     #[tokio::test]

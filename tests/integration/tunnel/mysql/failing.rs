@@ -114,7 +114,7 @@ fn a12_full_authentication_for_an_unverified_server_is_warned_of() {
         |stand: &Stand| Place::Tcp(stand.port()),
         |stand: &Stand| Place::Unix(stand.socket()),
     ] {
-        let fake = fake(MySqlScript::FullAuthentication);
+        let fake = fake(MySqlScript::SwitchToFullAuthentication);
         let stand = Stand::start(&[], &leading_to(fake.port()));
         let program = app(Engine::MySql, &place_of(&stand), FAKE_PASSWORD);
         // What the fake answers to a query is of no interest here.
@@ -124,6 +124,20 @@ fn a12_full_authentication_for_an_unverified_server_is_warned_of() {
         let log = stand.log();
         assert!(log.contains("not verified (WA_DB_SSL_VERIFY)"), "{log}");
     }
+}
+
+#[test]
+fn a12_full_authentication_before_a_method_was_named_gets_nothing() {
+    let fake = fake(MySqlScript::FullAuthentication);
+    let stand = Stand::start(&[], &leading_to(fake.port()));
+    for place in stand.places() {
+        let failed = app(Engine::MySql, &place, FAKE_PASSWORD).try_run("SELECT 1");
+        assert!(
+            failed.stderr.contains("wa-db tunnel: protocol_error"),
+            "{failed:?}"
+        );
+    }
+    assert!(!fake.received_contains(FAKE_PASSWORD.as_bytes()));
 }
 
 #[test]

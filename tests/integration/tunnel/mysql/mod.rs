@@ -1,5 +1,6 @@
 //! MySQL and MariaDB through a tunnel.
 
+mod altered;
 mod failing;
 mod hostile;
 mod inject;

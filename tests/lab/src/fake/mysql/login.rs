@@ -86,6 +86,12 @@ impl Act<'_> {
                 self.send(&[1, 4])?;
                 self.take_answer(true)
             }
+            MySqlScript::SwitchToFullAuthentication => {
+                self.send(&mysql_auth_switch(CACHING_SHA2))?;
+                self.take_answer(false)?;
+                self.send(&[1, 4])?;
+                self.take_answer(true)
+            }
             _ if self.plugin() == CACHING_SHA2 => self.send(&[1, 3]),
             _ => Ok(()),
         }

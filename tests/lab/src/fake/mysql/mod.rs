@@ -56,6 +56,9 @@ pub enum MySqlScript {
     /// Demands full authentication of `caching_sha2_password`: over TLS that is the password in the
     /// clear.
     FullAuthentication,
+    /// The same after the client was asked to switch to that plugin, as servers ask whoever begins with
+    /// another one.
+    SwitchToFullAuthentication,
     /// Answers every query with a demand for this local file.
     LocalInfile(PathBuf),
     /// Names this Unix socket in `@@socket`.
