@@ -133,7 +133,8 @@ pub(super) struct TunnelArgs {
     /// 127.0.0.1 and the engine's port]
     ///
     /// An address that other machines can reach needs --tls-cert, --tls-key and
-    /// WA_DB_TUNNEL_ALLOWED_CLIENTS. psql and libpq look for a socket named .s.PGSQL.5432.
+    /// WA_DB_TUNNEL_ALLOWED_CLIENTS. psql and libpq look for a socket named .s.PGSQL.5432. Over TLS they
+    /// need sslmode=verify-full and channel_binding=disable.
     #[arg(long, value_name = "PLACE")]
     pub(super) listen: Vec<ListenAddress>,
     /// How many sessions each place carries at once
@@ -145,17 +146,23 @@ pub(super) struct TunnelArgs {
     pub(super) max_connections_per_client: Option<NonZeroUsize>,
     /// Let this user's programs use the Unix sockets, besides the user that the tunnel runs as; may be
     /// given several times
-    #[arg(long, value_name = "UID")]
+    ///
+    /// The socket has mode 0660. So that this user can open it, make its directory with a group that
+    /// it is in: install -d -m 2750 -o TUNNEL -g GROUP /run/wa-db
+    #[arg(long, value_name = "UID", value_parser = parse_uid)]
     pub(super) client_uid: Vec<u32>,
     /// Serve /healthz, /readyz and /metrics at this loopback address
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    ///
+    /// /readyz is ready from the first dial to the server that succeeds, which is tried at the start.
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_admin)]
     pub(super) admin: Option<SocketAddr>,
     /// How long sessions may go on after SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(super) drain: Duration,
     /// Log in at the server with WA_DB_USERNAME and WA_DB_PASSWORD, whatever the client says
     ///
-    /// Only on Unix sockets, and where --tls-client-ca demands certificates of clients.
+    /// Only on Unix sockets, and where --tls-client-ca demands certificates of clients. The database is
+    /// the one that the client names; WA_DB_NAME counts where it names none.
     #[arg(long)]
     pub(super) inject: bool,
     /// Speak TLS, and nothing else, on every TCP address: the certificate, then its intermediates
@@ -252,6 +259,16 @@ fn parse_connections(text: &str) -> Result<Connections, String> {
         .map_err(|_| "expected a number from 1, or 'max'".to_owned())
 }
 
+fn parse_uid(text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| format!("expected a user's number: see id -u {text}"))
+}
+
+fn parse_admin(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "expected an address and a port, such as 127.0.0.1:9187".to_owned())
+}
+
 const CHECK_ABOUT: &str = "\
 Connect as a service would, stage by stage, and say what is wrong.
 
@@ -335,7 +352,8 @@ Examples:
   for PHP, Python or Qt on this machine:
     wa-db tunnel --role webapp --env-file db.env
     psql 'host=127.0.0.1 user=app dbname=shop'
-  on a Unix socket, for one more user, with metrics:
+  on a Unix socket, for one more user (33, who is in the group www-data), with metrics:
+    install -d -m 2750 -o tunnel -g www-data /run/wa-db
     wa-db tunnel --role coreapp --listen unix:/run/wa-db/.s.PGSQL.5432 --client-uid 33 --admin 127.0.0.1:9187
     psql 'host=/run/wa-db user=app dbname=shop'
   so that programs need not hold the password:

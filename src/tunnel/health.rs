@@ -7,10 +7,10 @@ use tokio::sync::Notify;
 
 use crate::failure::Failure;
 
-/// What the last dial said, and whether new sessions are taken at all.
+/// What the last dial said, if there was one, and whether new sessions are taken at all.
 #[derive(Debug, Default)]
 pub(super) struct Health {
-    failed: Mutex<Option<Failure>>,
+    last: Mutex<Option<Result<(), Failure>>>,
     draining: AtomicBool,
     changed: Notify,
 }
@@ -18,15 +18,17 @@ pub(super) struct Health {
 impl Health {
     /// The server was reached and is trusted.
     pub(super) fn reached(&self) {
-        if self.failed().take().is_some() {
-            tracing::info!("the server can be reached again: ready");
+        match self.last().replace(Ok(())) {
+            Some(Ok(())) => {}
+            Some(Err(_)) => tracing::info!("the server can be reached again: ready"),
+            None => tracing::info!("the server can be reached: ready"),
         }
     }
 
     /// The server could not be reached, or not be trusted.
     pub(super) fn failed_with(&self, failure: &Failure) {
-        let before = self.failed().replace(failure.clone());
-        if before.is_none() {
+        let before = self.last().replace(Err(failure.clone()));
+        if !matches!(before, Some(Err(_))) {
             tracing::warn!(code = %failure.code(), "the server cannot be reached: not ready");
         }
         self.changed.notify_one();
@@ -42,15 +44,16 @@ impl Health {
         if self.draining.load(Ordering::Relaxed) {
             return Some("draining".to_owned());
         }
-        let failed = self.failed();
-        failed
-            .as_ref()
-            .map(|failure| format!("{}: {failure}", failure.code()))
+        match &*self.last() {
+            Some(Ok(())) => None,
+            Some(Err(failure)) => Some(format!("{}: {failure}", failure.code())),
+            None => Some("the server was not tried yet".to_owned()),
+        }
     }
 
     /// Whether the last dial failed.
     pub(super) fn has_failed(&self) -> bool {
-        self.failed().is_some()
+        matches!(*self.last(), Some(Err(_)))
     }
 
     /// Waits until a dial has failed.
@@ -58,13 +61,13 @@ impl Health {
     /// # Cancel Safety
     /// Nothing is lost by dropping the future.
     pub(super) async fn until_failed(&self) {
-        while self.failed().is_none() {
+        while !self.has_failed() {
             self.changed.notified().await;
         }
     }
 
-    fn failed(&self) -> MutexGuard<'_, Option<Failure>> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn last(&self) -> MutexGuard<'_, Option<Result<(), Failure>>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,7 +80,8 @@ mod tests {
     #[tokio::test]
     async fn last_dial_decides_and_draining_outweighs_it() {
         let health = Health::default();
-        assert_eq!(health.why_not_ready(), None, "nothing has failed yet");
+        let untried = health.why_not_ready();
+        assert_eq!(untried.as_deref(), Some("the server was not tried yet"));
         health.failed_with(&Failure::new(
             Stage::Connect,
             ErrorCode::Timeout,

@@ -68,7 +68,7 @@ impl Listener {
                 ErrorCode::VariableInvalid,
                 "--listen",
                 format!("--listen {place} cannot be listened on: {error}"),
-                "end what listens there, or name another place with --listen",
+                hint(place, &error),
             )
         })
     }
@@ -96,10 +96,18 @@ impl Listener {
     }
 
     fn unix(path: &Path, users: &Arc<[u32]>) -> io::Result<Self> {
+        let socket = BoundSocket::bind(path)?;
+        let (ours, place) = (rustix::process::geteuid().as_raw(), path.display());
+        if let Some(group) = socket.group_of_ours() {
+            // The kernel asks for nothing more of root.
+            for uid in users.iter().filter(|uid| **uid != ours && **uid != 0) {
+                tracing::warn!(%place, "--client-uid {uid}: the socket is open to its owner and to group {group}, which is the tunnel's own; unless that user is in this group, make the socket's directory with: install -d -m 2750 -g GROUP, with a group that it is in");
+            }
+        }
         Ok(Self {
             place: ListenAddress::Unix(path.to_owned()),
             socket: Bound::Unix {
-                socket: BoundSocket::bind(path)?,
+                socket,
                 users: Arc::clone(users),
             },
         })
@@ -145,6 +153,31 @@ impl Listener {
                 Ok(judge(incoming, users.contains(&user)))
             }
         }
+    }
+}
+
+/// What to do about a place that cannot be listened on.
+fn hint(place: &ListenAddress, error: &io::Error) -> &'static str {
+    let is_file = matches!(place, ListenAddress::Unix(_));
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => "name an address of this machine with --listen",
+        io::ErrorKind::NotFound => "make the directory of the socket first",
+        io::ErrorKind::NotADirectory | io::ErrorKind::InvalidInput if is_file => {
+            "name another path with --listen; it may have 107 bytes"
+        }
+        io::ErrorKind::PermissionDenied if is_file => {
+            "name a path in a directory that the tunnel's user may write to"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "name a port from 1024 on; lower ones need CAP_NET_BIND_SERVICE"
+        }
+        io::ErrorKind::AlreadyExists => {
+            "look at what is there and remove it if nobody needs it, or name another path with --listen"
+        }
+        io::ErrorKind::InvalidData => {
+            "run chmod o-w on the directory, or name a path in one that only the tunnel's user may write to"
+        }
+        _ => "end what listens there, or name another place with --listen",
     }
 }
 

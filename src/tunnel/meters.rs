@@ -9,7 +9,7 @@
 //! | `wa_db_tunnel_bytes_total` | counter | bytes carried; label `direction`: `to_server`, `to_client` |
 //! | `wa_db_connect_seconds` | histogram | time of one stage of a new connection; label `stage` |
 //! | `wa_db_failures_total` | counter | connections to the server that failed; label `code` |
-//! | `wa_db_certificate_expiry_seconds` | gauge | time left of a certificate in our own files, negative after its end; label `certificate`: `client`, `ca`, `listener` |
+//! | `wa_db_certificate_expiry_seconds` | gauge | time left of a certificate, negative after its end; label `certificate`: `client`, `ca`, `listener` for those in our own files, `server` for the one that the server showed last |
 //! | `wa_db_reloads_total` | counter | files that changed and were read again; labels `files`: `policy`, `listener`, and `result`: `loaded`, `failed`; without `role` and `engine` |
 
 use std::time::{Duration, SystemTime};

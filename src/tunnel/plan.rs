@@ -35,6 +35,7 @@ impl Plan {
                 faults.extend(injected(*address, options));
             }
         }
+        faults.extend(users(options, &listen));
         faults.extend(admin(options));
         faults.extend(upstream(options, settings));
         if faults.is_empty() {
@@ -87,6 +88,19 @@ fn injected(address: SocketAddr, options: &Options) -> Option<Fault> {
             "--inject",
             format!("--inject lets any program that reaches --listen {address} log in"),
             "listen on a Unix socket (--listen unix:/path), or demand certificates of clients with --tls-cert, --tls-key and --tls-client-ca",
+        )
+    })
+}
+
+/// Users are known on Unix sockets alone.
+fn users(options: &Options, listen: &[ListenAddress]) -> Option<Fault> {
+    let is_file = |place: &ListenAddress| matches!(place, ListenAddress::Unix(_));
+    (!options.client_uids.is_empty() && !listen.iter().any(is_file)).then(|| {
+        Fault::new(
+            ErrorCode::VariableInvalid,
+            "--client-uid",
+            "--client-uid is given, and no place is a Unix socket: nowhere else are users known",
+            "add --listen unix:/path, or leave --client-uid out",
         )
     })
 }

@@ -74,10 +74,13 @@ async fn start(options: &Options, settings: &Settings) -> Result<(), Vec<Fault>>
         let admission = Admission::new(options.max_connections, options.max_connections_per_client);
         doors.spawn(door.clone().keep(listener, admission));
     }
+    let upkeep = admin.as_ref().map(Admin::upkeep);
     if let Some(admin) = admin {
         tokio::spawn(admin.serve(Arc::clone(&shared.health), door.ending.clone()));
     }
-    tokio::spawn(watch_server(Arc::clone(&shared)));
+    // Without a listener for health nobody asks: a server of PostgreSQL then hears of sessions alone.
+    let tries = upkeep.is_some() || settings.engine() == Engine::MySql;
+    tokio::spawn(watch_server(Arc::clone(&shared), tries));
     loop {
         tokio::select! {
             wish = signals.next() => match wish {
@@ -87,7 +90,12 @@ async fn start(options: &Options, settings: &Settings) -> Result<(), Vec<Fault>>
                     look(&shared, tls.as_deref());
                 }
             },
-            () = sleep(LOOK) => look(&shared, tls.as_deref()),
+            () = sleep(LOOK) => {
+                look(&shared, tls.as_deref());
+                if let Some(upkeep) = &upkeep {
+                    upkeep();
+                }
+            }
         }
     }
     door.shared.health.drain();
@@ -150,11 +158,15 @@ fn look(shared: &Shared, tls: Option<&ListenerTls>) {
         .certificate_ends("listener", tls.current().ends);
 }
 
-/// While the server cannot be reached, tries again from time to time, so that the tunnel becomes ready
-/// though nobody sends it clients.
-async fn watch_server(shared: Arc<Shared>) {
-    if shared.settings.engine() == Engine::MySql {
-        mysql::prepare(&shared).await;
+/// Tries the server once at the start, where that is wanted. While it cannot be reached, tries again from
+/// time to time, so that the tunnel becomes ready though nobody sends it clients.
+async fn watch_server(shared: Arc<Shared>, tries_at_start: bool) {
+    let prepare = async || match shared.settings.engine() {
+        Engine::Postgres => postgres::prepare(&shared).await,
+        Engine::MySql => mysql::prepare(&shared).await,
+    };
+    if tries_at_start {
+        prepare().await;
     }
     loop {
         tokio::select! {
@@ -168,10 +180,7 @@ async fn watch_server(shared: Arc<Shared>) {
         while shared.health.has_failed() {
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            match shared.settings.engine() {
-                Engine::Postgres => postgres::prepare(&shared).await,
-                Engine::MySql => mysql::prepare(&shared).await,
-            }
+            prepare().await;
         }
     }
 }

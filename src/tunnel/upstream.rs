@@ -3,11 +3,14 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::time::{Instant, timeout_at};
 
 use super::health::Health;
 use super::meters::Meters;
 use super::outcome::ServerStream;
-use super::wanted::Wanted;
+use super::wanted::{self, Wanted};
 use crate::connect::trust::Trust;
 use crate::connect::{ConnectError, Turn, after_tls, first_of};
 use crate::endpoint::Endpoint;
@@ -117,6 +120,7 @@ impl Upstream {
                 .secure_postgres(endpoint, policy, turn.deadline, &turn.progress)
                 .await
                 .map_err(|rejected| rejected.failure)?;
+            self.shown(secured.facts.expires);
             Ok(Reached {
                 stream: secured.stream,
                 server: Server::of(attempt, secured.address),
@@ -135,24 +139,20 @@ impl Upstream {
         F: Future<Output = Result<T, Failure>>,
     {
         let policy = self.policy();
-        let reached = async {
-            let chosen = match &self.wanted {
-                Some(wanted) => Some(self.settings.with_endpoint(wanted.find().await?)),
-                None => None,
-            };
-            let settings = chosen.as_ref().unwrap_or(&self.settings);
-            first_of(settings, |endpoint, turn| {
-                let progress = turn.progress.clone();
-                let made = attempt(Attempt {
-                    endpoint,
-                    policy: policy.clone(),
-                    turn,
-                });
-                async move { Ok((made.await?, progress.times())) }
-            })
-            .await
+        let try_one = |endpoint, turn: Turn| {
+            let progress = turn.progress.clone();
+            let made = attempt(Attempt {
+                endpoint,
+                policy: policy.clone(),
+                turn,
+            });
+            async move { Ok((made.await?, progress.times())) }
         };
-        match reached.await {
+        let reached = match &self.wanted {
+            None => first_of(&self.settings, try_one).await,
+            Some(wanted) => self.reach_wanted(wanted, try_one).await,
+        };
+        match reached {
             Ok((made, times)) => {
                 for (stage, took) in times {
                     self.meters.took(stage, took);
@@ -170,6 +170,27 @@ impl Upstream {
                 Err(self.failed(failure))
             }
         }
+    }
+
+    /// Notes when the certificate ends that a server has shown.
+    pub(super) fn shown(&self, expires: Option<SystemTime>) {
+        self.meters.certificate_ends("server", expires);
+    }
+
+    /// Finds the server of the wanted kind and tries it, both in the time of one attempt.
+    async fn reach_wanted<T, F>(
+        &self,
+        wanted: &Wanted,
+        try_one: impl FnMut(Endpoint, Turn) -> F,
+    ) -> Result<T, ConnectError>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let deadline = Instant::now() + self.settings.connect_timeout();
+        let found = wanted.find(deadline).await?;
+        let settings = self.settings.with_endpoint(found);
+        let reached = timeout_at(deadline, first_of(&settings, try_one));
+        reached.await.unwrap_or_else(|_| Err(wanted::too_late()))
     }
 
     /// Notes a failure of the way to the server.

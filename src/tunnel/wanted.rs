@@ -3,14 +3,18 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::code::{ErrorCode, Stage};
 use crate::connect::{ConnectError, MySqlConnector, PostgresConnector};
 use crate::endpoint::{Endpoint, Engine};
+use crate::failure::Failure;
 use crate::settings::{Settings, TargetSession};
 
 /// How long a server that was found is taken to be of its kind still.
 const FOUND: Duration = Duration::from_secs(5);
+/// How long those who waited are told what was found instead, before somebody looks again.
+const MISSED: Duration = Duration::from_secs(1);
 /// How long a server may take to hear a goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -18,9 +22,15 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// session can tell.
 pub(super) struct Wanted {
     connector: Connector,
-    found: Mutex<Option<(Endpoint, Instant)>>,
-    /// Only one looks at a time; the others take what it finds.
+    seen: Mutex<Option<Seen>>,
+    /// Only one looks at a time; the others take what it finds, or hear why there is nothing.
     looking: tokio::sync::Mutex<()>,
+}
+
+/// What came of the last look, and when.
+struct Seen {
+    outcome: Result<Endpoint, ConnectError>,
+    since: Instant,
 }
 
 enum Connector {
@@ -40,49 +50,72 @@ impl Wanted {
         };
         Ok(Some(Self {
             connector,
-            found: Mutex::default(),
+            seen: Mutex::default(),
             looking: tokio::sync::Mutex::default(),
         }))
     }
 
-    /// The server, found a moment ago or now.
+    /// The server, found a moment ago or now. A look takes no longer than `WA_DB_CONNECT_TIMEOUT`.
     ///
     /// # Errors
-    /// Every server of the list, and what it is instead.
-    pub(super) async fn find(&self) -> Result<Endpoint, ConnectError> {
-        let _turn = self.looking.lock().await;
-        if let Some(endpoint) = self.known() {
-            return Ok(endpoint);
+    /// Every server of the list, and what it is instead; or nothing was found until the deadline.
+    pub(super) async fn find(&self, deadline: Instant) -> Result<Endpoint, ConnectError> {
+        let turn = timeout_at(deadline, self.looking.lock()).await;
+        let _turn = turn.map_err(|_| too_late())?;
+        if let Some(outcome) = self.known() {
+            return outcome;
         }
-        let endpoint = match &self.connector {
+        let outcome = self.look().await;
+        *self.seen() = Some(Seen {
+            outcome: outcome.clone(),
+            since: Instant::now(),
+        });
+        outcome
+    }
+
+    /// Logs in, under the connector's own deadline. Nobody waits for the goodbye.
+    async fn look(&self) -> Result<Endpoint, ConnectError> {
+        match &self.connector {
             Connector::Postgres(connector) => {
                 let connection = connector.connect().await?;
                 drop(connection.client);
-                let _ = timeout(GOODBYE, connection.task).await;
-                connection.endpoint
+                tokio::spawn(timeout(GOODBYE, connection.task));
+                Ok(connection.endpoint)
             }
             Connector::MySql(connector) => {
                 let connection = connector.connect().await?;
-                let _ = timeout(GOODBYE, connection.conn.disconnect()).await;
-                connection.endpoint
+                tokio::spawn(timeout(GOODBYE, connection.conn.disconnect()));
+                Ok(connection.endpoint)
             }
-        };
-        *self.found() = Some((endpoint.clone(), Instant::now()));
-        Ok(endpoint)
+        }
     }
 
-    /// The next session looks again.
+    /// The next session looks again, if a server was found.
     pub(super) fn forget(&self) {
-        *self.found() = None;
+        let mut seen = self.seen();
+        if seen.as_ref().is_some_and(|seen| seen.outcome.is_ok()) {
+            *seen = None;
+        }
     }
 
-    fn known(&self) -> Option<Endpoint> {
-        let found = self.found();
-        let fresh = found.as_ref().filter(|(_, since)| since.elapsed() < FOUND);
-        fresh.map(|(endpoint, _)| endpoint.clone())
+    fn known(&self) -> Option<Result<Endpoint, ConnectError>> {
+        let seen = self.seen();
+        let Seen { outcome, since } = seen.as_ref()?;
+        let good_for = if outcome.is_ok() { FOUND } else { MISSED };
+        (since.elapsed() < good_for).then(|| outcome.clone())
     }
 
-    fn found(&self) -> MutexGuard<'_, Option<(Endpoint, Instant)>> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `WA_DB_CONNECT_TIMEOUT` has passed on the way to a server of the wanted kind.
+pub(super) fn too_late() -> ConnectError {
+    ConnectError::from(Failure::new(
+        Stage::Connect,
+        ErrorCode::Timeout,
+        "WA_DB_CONNECT_TIMEOUT has passed before a server of the kind that WA_DB_TARGET asks for was reached",
+        "check that the servers of WA_DB_HOSTNAME are up and not overloaded; raise WA_DB_CONNECT_TIMEOUT if they are merely far away",
+    ))
 }

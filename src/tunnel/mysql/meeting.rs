@@ -37,6 +37,7 @@ pub(super) async fn meet(upstream: &Upstream, request: SslRequest) -> Result<Met
             };
             let met = dialer.each(endpoint, turn.deadline, &turn.progress, secure);
             let (greeting, secured) = met.await.map_err(|rejected| rejected.failure)?;
+            upstream.shown(secured.facts.expires);
             let (stream, server) = (secured.stream, Server::of(attempt, secured.address));
             Ok(Met {
                 reached: Reached { stream, server },

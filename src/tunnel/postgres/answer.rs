@@ -78,7 +78,7 @@ impl ErrorAnswer {
         Self::new(
             SqlState::InvalidAuthorization,
             "wa-db tunnel: this address speaks TLS only",
-            "set sslmode=verify-full",
+            "set sslmode=verify-full and channel_binding=disable",
         )
     }
 

@@ -1,9 +1,12 @@
 //! Health and metrics.
 
+use std::io::Read;
+use std::net::TcpStream;
+
 use wa_db_lab::server::{Engine, TestServers};
 
 use super::psql::Psql;
-use super::running::Tunnel;
+use super::running::{PATIENCE, Tunnel};
 use super::start::nowhere;
 use crate::support::{text, with};
 
@@ -16,7 +19,8 @@ fn metrics_tell_sessions_bytes_dials_failures_and_certificates() {
     let variables = with(&server.env(), [("WA_DB_SSL_CA", text(servers.ca_file()))]);
     let mut tunnel = Tunnel::start(&PLACES, &variables);
     assert_eq!(tunnel.ask("/healthz"), (200, "ok\n".to_owned()));
-    assert_eq!(tunnel.ask("/readyz"), (200, "ready\n".to_owned()));
+    tunnel.wait_for("the first dial", |tunnel| tunnel.ask("/readyz").0 == 200);
+    assert_eq!(tunnel.ask("/readyz").1, "ready\n");
     assert_eq!(tunnel.ask("/nothing").0, 404);
     let psql = Psql::new("127.0.0.1", tunnel.port(), server.password());
     for _ in 0..3 {
@@ -38,7 +42,13 @@ fn metrics_tell_sessions_bytes_dials_failures_and_certificates() {
         assert!(count >= 3.0, "{stage}: {count}");
     }
     let day = 86_400.0;
-    assert!(value("wa_db_certificate_expiry_seconds", "certificate=\"ca\"") > day);
+    for certificate in ["ca", "server"] {
+        let label = format!("certificate=\"{certificate}\"");
+        assert!(
+            value("wa_db_certificate_expiry_seconds", &label) > day,
+            "{certificate}"
+        );
+    }
     let (_, body) = tunnel.ask("/metrics");
     assert!(
         !body.contains(server.password()),
@@ -55,7 +65,7 @@ fn metrics_tell_sessions_bytes_dials_failures_and_certificates() {
 #[test]
 fn failed_dial_makes_the_tunnel_unready_and_is_counted() {
     let tunnel = Tunnel::start(&PLACES, &nowhere());
-    assert_eq!(tunnel.ask("/readyz").0, 200, "nothing has failed yet");
+    assert_eq!(tunnel.ask("/readyz").0, 503, "nothing has succeeded yet");
     let refused = Psql::new("127.0.0.1", tunnel.port(), "any").try_run("SELECT 1");
     assert!(refused.stderr.contains("connection_refused"), "{refused:?}");
     let (status, body) = tunnel.ask("/readyz");
@@ -64,4 +74,16 @@ fn failed_dial_makes_the_tunnel_unready_and_is_counted() {
     assert_eq!(tunnel.ask("/healthz").0, 200, "it lives all the same");
     let failures = tunnel.metric("wa_db_failures_total", "connection_refused");
     assert!(failures.is_some_and(|count| count >= 1.0), "{failures:?}");
+}
+
+#[test]
+fn health_answers_though_others_say_nothing() {
+    let tunnel = Tunnel::start(&PLACES, &nowhere());
+    let connect = || TcpStream::connect(("127.0.0.1", tunnel.admin_port())).unwrap();
+    // More than are served at once.
+    let mut silent: Vec<_> = (0..40).map(|_| connect()).collect();
+    assert_eq!(tunnel.ask("/healthz").0, 200);
+    let first = silent.first_mut().unwrap();
+    first.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert_eq!(first.read(&mut [0]).unwrap(), 0, "it was cut off");
 }

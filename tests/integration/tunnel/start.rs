@@ -175,3 +175,31 @@ fn signal_ends_an_idle_tunnel_at_once_with_exit_code_0() {
         assert_eq!(tunnel.wait().code(), Some(0), "{}", tunnel.log());
     }
 }
+
+#[test]
+fn hint_fits_what_is_wrong_with_a_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "content").unwrap();
+    let in_file = format!("unix:{}/socket", file.display());
+    let missing = format!("unix:{}/none/socket", directory.path().display());
+    let file = format!("unix:{}", file.display());
+    for (place, hint) in [
+        (missing.as_str(), "make the directory"),
+        (&file, "look at what is there"),
+        (&in_file, "name another path"),
+        ("192.0.2.1:0", "--tls-cert"),
+    ] {
+        let arguments = ["--role", "webapp", "--listen", place];
+        assert_refused(&arguments, &nowhere(), 10, &[hint]);
+    }
+    let uid = ["--role", "webapp", "--client-uid", "33"];
+    assert_refused(&uid, &nowhere(), 10, &["--listen unix:/path"]);
+    for (flag, value, words) in [
+        ("--client-uid", "www-data", "id -u www-data"),
+        ("--admin", "9187", "127.0.0.1:9187"),
+    ] {
+        let arguments = ["--role", "webapp", flag, value];
+        assert_refused(&arguments, &nowhere(), 2, &[words]);
+    }
+}

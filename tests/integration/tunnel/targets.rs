@@ -1,10 +1,16 @@
 //! Lists of servers: the first that is good carries the session, or the first of the wanted kind.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use wa_db_lab::fake::SilentListener;
 use wa_db_lab::pki::Ca;
 use wa_db_lab::server::{Engine, Server, ServerOptions, TestServers};
 
 use super::psql::Psql;
-use super::running::Tunnel;
+use super::running::{PATIENCE, Tunnel};
+use super::start::nowhere;
 use crate::support::{text, with};
 
 #[test]
@@ -64,4 +70,39 @@ fn session_goes_to_a_server_of_the_wanted_kind() {
             assert_eq!(psql.run("SHOW port"), format!("{port}\n"), "{target}");
         }
     }
+}
+
+#[test]
+fn failed_look_for_the_wanted_kind_is_told_to_all_who_wait_and_lasts_no_longer_than_one_deadline() {
+    let server = SilentListener::start().unwrap();
+    let port = server.port().to_string();
+    let variables = with(
+        &nowhere(),
+        [
+            ("WA_DB_PORT", port.as_str()),
+            ("WA_DB_TARGET", "read-write"),
+            ("WA_DB_CONNECT_TIMEOUT", "4s"),
+        ],
+    );
+    let tunnel = Tunnel::start(&["--listen", "127.0.0.1:0"], &variables);
+    let startup = b"\0\0\0\x12\0\x03\0\0user\0app\0\0";
+    let begin = || {
+        let mut client = TcpStream::connect(("127.0.0.1", tunnel.port())).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.write_all(startup).unwrap();
+        client
+    };
+    for _ in 0..5 {
+        drop(begin());
+    }
+    let start = Instant::now();
+    let mut told = String::new();
+    begin().read_to_string(&mut told).unwrap();
+    assert!(told.contains("timeout"), "{told}");
+    // In turn it would be twenty-four seconds.
+    assert!(
+        start.elapsed() < Duration::from_secs(14),
+        "{:?}",
+        start.elapsed()
+    );
 }
