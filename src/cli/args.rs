@@ -308,7 +308,7 @@ Exit codes:
    0  the settings make sense (warnings are allowed)
    1  internal error
    2  usage
-  10  settings: a variable, or a file of passwords
+  10  settings: a variable, the env-file or the password's file
 
 Examples:
   wa-db explain --role webapp
