@@ -166,10 +166,10 @@ impl Direction<'_> {
                 }
                 Phase::Closing => {
                     ready!(self.poll_kept(cx, to))?;
-                    match ready!(Pin::new(&mut *to).poll_shutdown(cx)) {
-                        // It has left already: there is nobody to be told.
-                        Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
-                        told => told?,
+                    // One that has left already need not be told, and how it left is for the other
+                    // direction to find out.
+                    if let Err(error) = ready!(Pin::new(&mut *to).poll_shutdown(cx)) {
+                        tracing::debug!(%error, "an end was not taken");
                     }
                     self.phase = Phase::Done;
                 }
