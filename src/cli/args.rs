@@ -323,7 +323,7 @@ counterpart: with the new variables coreapp verifies in full.";
 
 const MIGRATE_AFTER: &str = "\
 Exit codes:
-   0  the lines are printed, whether or not there are notes on stderr; or there was nothing to migrate
+   0  the lines are printed, with or without notes on stderr; or nothing is to migrate
    1  internal error
    2  usage
   10  settings: the string, or the env-file, has a fault; no line is printed
