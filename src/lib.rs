@@ -91,12 +91,21 @@
 //!
 //! [`Settings::warnings`] holds what is no fault but should be changed: log it at the start.
 //!
+//! # TLS depth
+//!
+//! As a rule the driver makes the TLS handshake, through native-tls (direct depth). Where a variable asks for
+//! more than native-tls can say (revocation lists, pins, security levels, reports, direct negotiation), our own
+//! dialer makes it, on the same OpenSSL and with the same verdicts, and the driver runs on the secured stream
+//! (wire depth). [`settings::TlsSettings::depth`] says which it is and which variables asked; a service need not
+//! know. One that sets `WA_DB_SSL_REPORT_FILE` or `WA_DB_SSL_REPORT_URI` and ends by itself should await
+//! [`wire::flush_reports`] first, so that the last reports leave.
+//!
 //! # Pools
 //!
 //! A checkout waits its turn for at most `WA_DB_POOL_WAIT_TIMEOUT`; a new connection has
 //! `WA_DB_CONNECT_TIMEOUT` from name resolution to ready. What was returned inside a transaction is
 //! rolled back before it is handed on; `WA_DB_POOL_RECYCLE` says what else is done. Every future here may
-//! be dropped at any point. Password, certificate, key and CA files are read again when they change:
+//! be dropped at any point. Password, certificate, key, CA and CRL files are read again when they change:
 //! the next new connection uses them, existing ones live on, and a broken file keeps the last good state.
 //!
 //! A service ends by [`Pool::close`], which waits for what is still checked out up to a deadline.

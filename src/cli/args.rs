@@ -81,7 +81,7 @@ pub(super) struct CheckArgs {
     /// Keep trying for this long while the server is starting
     ///
     /// Retries with growing pauses while a name does not resolve, nothing listens, or the login or
-    /// the session fails. Faults of settings and of TLS do not go away by waiting: they end the check at once.
+    /// the session fails. Faults of settings, of TLS and of the pool do not go away by waiting: they end the check at once.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) wait: Option<Duration>,
     /// Give each target this long, from its first stage to its last
@@ -274,7 +274,12 @@ Connect as a service would, stage by stage, and say what is wrong.
 
 One target per role and per host of WA_DB_HOSTNAME. Each goes through seven stages: settings, resolve, \
 connect, tls, authenticate, session and pool. The first that fails ends the target; its error names \
-the variable to change and its hint the next thing to do. Nothing is written to any database.";
+the variable to change and its hint the next thing to do. Nothing is written to any database.
+
+The tls stage also holds the server to the pins of WA_DB_SSL_PINS and the revocation lists of \
+WA_DB_SSL_CRL, and warns of what WA_DB_SSL_PINS_REPORT_ONLY would refuse. Where a certificate does not \
+keep to the policy and WA_DB_SSL_REPORT_FILE or WA_DB_SSL_REPORT_URI is set, it is reported; the check \
+waits up to 2 s at its end for reports to leave.";
 
 const CHECK_AFTER: &str = "\
 Durations: 250ms, 10s, 5m, 1h; a bare number is seconds.
@@ -286,12 +291,12 @@ Exit codes:
   10  settings: a variable, or a file that one names
   11  resolve: no address for the name, or none that may be dialled
   12  connect: nothing listens, or no way there
-  13  tls: no TLS, or the certificate is not to be trusted
+  13  tls: no TLS, or the certificate is not to be trusted (revoked, not pinned)
   14  authenticate: login refused, or not safe
   15  session: database missing, not encrypted, read-only
   16  pool: not as many connections as asked for
   17  warnings, under --strict
-With several targets: the code of the lowest stage that failed.
+With several targets: the code of the lowest stage that failed. --wait never retries 10, 13 and 16.
 
 Examples:
   both roles, from the environment:
@@ -310,10 +315,18 @@ Examples:
 const EXPLAIN_ABOUT: &str = "\
 Show the effective settings, each with its source; secrets stay hidden.
 
-Nothing is dialled. Use it to see which of several variables won, what a default is, and what \
-WA_DB_CONNECTION_OPTION was taken to mean. Faults of the settings go to stderr, with exit code 10.";
+Nothing is dialled, and no certificate, key or list is opened: 'wa-db check' does that. Use it to see which of several variables won, what a default is, and what \
+WA_DB_CONNECTION_OPTION was taken to mean. Above the table stands the TLS depth: direct, where the \
+driver's own TLS can do all that is asked, or wire, where the variables named ask for more. Faults and \
+warnings of the settings go to stderr.";
 
 const EXPLAIN_AFTER: &str = "\
+Exit codes:
+   0  the settings make sense (warnings are allowed)
+   1  internal error
+   2  usage
+  10  settings: a variable, the env-file or the password's file
+
 Examples:
   wa-db explain --role webapp
   wa-db explain --env-file db.env --format json";
@@ -322,9 +335,16 @@ const MIGRATE_ABOUT: &str = "\
 Print the variables that replace WA_DB_CONNECTION_OPTION.
 
 The lines on stdout are fit for an env-file; what has no place in the new variables, and what to do \
-about it, is said on stderr.";
+about it, is said on stderr. A string that weakens verification (sslmode=require, verify-ca) has no \
+counterpart: with the new variables coreapp verifies in full.";
 
 const MIGRATE_AFTER: &str = "\
+Exit codes:
+   0  the lines are printed, with or without notes on stderr; or nothing is to migrate
+   1  internal error
+   2  usage
+  10  settings: the string, or the env-file, has a fault; no line is printed
+
 Example:
   wa-db migrate --env-file db.env > new.env
 Then put the lines of new.env into db.env, in place of WA_DB_CONNECTION_OPTION.";

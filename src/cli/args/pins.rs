@@ -38,8 +38,9 @@ Print the pins of the keys that a server presents, or of a key in a file.
 
 Connects to every server of WA_DB_HOSTNAME up to TLS, without logging in, and prints a pin for each \
 certificate of its chain, its own first, with what verification says of it. The last line is fit for \
-an env-file: it pins the servers' own keys. A chain that does not verify is printed too, marked as \
-such. WA_DB_SSL_PINS does not count here, and nothing is reported.
+an env-file: it pins the servers' own keys and keeps the pins of other keys that WA_DB_SSL_PINS holds; \
+there is one set for all servers of the list. A chain that does not verify is printed too, marked as \
+such. WA_DB_SSL_PINS is not enforced here, and nothing is reported.
 
 With --from-key, --from-csr or --from-cert no server is asked, and no other variable is needed.";
 
@@ -48,7 +49,9 @@ A pin is the SHA-256 of a key (RFC 7469), so it outlives the certificate when th
 the same key. Pin a backup key as well, one that lies elsewhere than on the server.
 
 Exit codes:
-   0  every chain verifies
+   0  every chain verifies, or the file was read
+   1  internal error
+   2  usage
   10  settings: a variable, or a file
   11  resolve, 12 connect: the server was not reached
   13  tls: no TLS, or a chain that does not verify

@@ -115,7 +115,7 @@ fn engine(environment: &Environment, report: &mut Report) -> Option<Engine> {
         || {
             Err(missing(
                 var::ENGINE,
-                "set WA_DB_ENGINE to mysql, mariadb or postgres",
+                "set WA_DB_ENGINE to MYSQL, MARIADB or PGSQL",
                 environment,
             ))
         },

@@ -12,11 +12,11 @@ pub(in crate::settings) fn engine(text: &str) -> Result<Engine, Fault> {
         variables::ENGINE,
         text,
         &[
-            ("mysql", Engine::MySql),
-            ("mariadb", Engine::MySql),
-            ("pgsql", Engine::Postgres),
-            ("postgres", Engine::Postgres),
-            ("postgresql", Engine::Postgres),
+            ("MYSQL", Engine::MySql),
+            ("MARIADB", Engine::MySql),
+            ("PGSQL", Engine::Postgres),
+            ("POSTGRES", Engine::Postgres),
+            ("POSTGRESQL", Engine::Postgres),
         ],
     )
 }
@@ -168,10 +168,10 @@ mod tests {
     fn an_unknown_word_is_a_fault_that_lists_the_known_ones() {
         let fault = engine("sqlite").unwrap_err();
         assert_eq!(fault.variable, "WA_DB_ENGINE");
-        assert!(fault.message.contains("\"sqlite\"") && fault.message.contains("mariadb"));
+        assert!(fault.message.contains("\"sqlite\"") && fault.message.contains("MARIADB"));
         assert_eq!(
             engine("postgre").unwrap_err().hint,
-            "did you mean WA_DB_ENGINE=postgres?"
+            "did you mean WA_DB_ENGINE=POSTGRES?"
         );
         assert_eq!(
             security_level("WA_DB_SECURITY_LEVEL", "modem")
