@@ -144,3 +144,63 @@ impl TlsPolicy {
         examined
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use openssl::stack::Stack;
+    use openssl::x509::store::X509StoreBuilder;
+    use openssl::x509::verify::X509VerifyFlags;
+    use openssl::x509::{X509, X509StoreContext};
+    use wa_db_lab::pki::{Ca, Leaf, write_file};
+
+    use super::*;
+    use crate::settings::{Environment, Role, Settings};
+
+    /// What OpenSSL says where it has no list that it can use.
+    fn without_list(leaf: &X509Ref, root: &X509) -> X509VerifyResult {
+        let mut store = X509StoreBuilder::new().unwrap();
+        store.add_cert(root.clone()).unwrap();
+        store.set_flags(X509VerifyFlags::CRL_CHECK).unwrap();
+        let mut context = X509StoreContext::new().unwrap();
+        let none = Stack::new().unwrap();
+        let verified = context.init(&store.build(), leaf, &none, |context| {
+            context.verify_cert()?;
+            Ok(context.error())
+        });
+        verified.unwrap()
+    }
+
+    #[test]
+    fn no_usable_list_is_passed_over_only_where_the_ca_has_none() {
+        let ca = Ca::root("judged");
+        let leaf = ca.issue(&Leaf::server().dns("db.lab")).x509();
+        let root = ca.as_issued().x509();
+        let result = without_list(&leaf, &root);
+        assert!(verdict::is_without_list(result), "{result:?}");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("crl.pem");
+        for (list, expected) in [
+            (ca.crl_pem(&[]), Judgement::Fatal),
+            (ca.impostor().crl_pem(&[]), Judgement::NotAsked),
+            (Ca::root("another").crl_pem(&[]), Judgement::NotAsked),
+        ] {
+            write_file(&file, list);
+            let environment = Environment::from_pairs([
+                ("WA_DB_ENGINE", "PGSQL"),
+                ("WA_DB_HOSTNAME", "db.lab"),
+                ("WA_DB_USERNAME", "app"),
+                ("WA_DB_SSL_CRL", file.to_str().unwrap()),
+            ]);
+            let settings = Settings::from_environment(Role::Webapp, &environment).unwrap();
+            let policy = TlsPolicy::load(settings.tls()).unwrap();
+            let judged = policy.judge(result, Some(&leaf), Some(&root));
+            assert_eq!(judged, expected);
+            // Of a certificate that nothing is known of, nobody can say that its CA has no list.
+            assert_eq!(policy.judge(result, None, None), Judgement::Fatal);
+        }
+        let failure = verdict::unusable_list(result, || None).unwrap();
+        assert!(failure.message().contains("WA_DB_SSL_CRL"), "{failure:?}");
+    }
+}
