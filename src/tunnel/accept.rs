@@ -1,8 +1,9 @@
 //! One listener's loop: who comes is let in or turned away.
 
 use std::io;
-use std::sync::Arc;
-use std::time::Duration;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,8 @@ use super::session::{self, Refusal};
 const PAUSE: Duration = Duration::from_millis(100);
 /// How many clients are told at once why they are turned away. Those beyond are just closed.
 const FAREWELLS: usize = 64;
+/// How far apart the lines about clients that were turned away are.
+const COMPLAINTS: Duration = Duration::from_secs(1);
 
 /// What all listeners of a tunnel need for their loops.
 #[derive(Clone)]
@@ -30,6 +33,25 @@ pub(super) struct Door {
     /// Ends the sessions.
     pub(super) ending: CancellationToken,
     farewells: Arc<Semaphore>,
+    complaints: Arc<Complaints>,
+}
+
+/// Keeps a flood of clients out of the log: one line in a second, and how many were not said.
+#[derive(Debug, Default)]
+struct Complaints(Mutex<(Option<Instant>, u64)>);
+
+impl Complaints {
+    /// How many went unsaid before this one, if this one is to be said.
+    fn next(&self) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, unsaid) = &mut *state;
+        if last.is_some_and(|last| last.elapsed() < COMPLAINTS) {
+            *unsaid += 1;
+            return None;
+        }
+        *last = Some(Instant::now());
+        Some(mem::take(unsaid))
+    }
 }
 
 impl Door {
@@ -39,6 +61,7 @@ impl Door {
             sessions: TaskTracker::new(),
             closing: CancellationToken::new(),
             ending: CancellationToken::new(),
+            complaints: Arc::default(),
             farewells: Arc::new(Semaphore::new(FAREWELLS)),
         }
     }
@@ -84,7 +107,9 @@ impl Door {
     fn turn_away(&self, incoming: Incoming, refusal: Refusal) {
         let peer = incoming.peer;
         self.shared.meters.refused(refusal.as_str());
-        tracing::warn!(%peer, reason = refusal.as_str(), "a client was turned away");
+        if let Some(before) = self.complaints.next() {
+            tracing::warn!(%peer, reason = refusal.as_str(), unsaid = before, "a client was turned away");
+        }
         // Without room for a farewell the connection is closed by dropping it.
         let Ok(permit) = Arc::clone(&self.farewells).try_acquire_owned() else {
             return;

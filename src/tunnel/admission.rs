@@ -64,6 +64,7 @@ impl Admission {
 
     /// A place for this client's next session, if there is one.
     pub(super) fn admit(&self, peer: Peer) -> Result<Place, Full> {
+        let peer = peer.household();
         let mut held = self.held();
         if held.all >= self.0.limit {
             return Err(Full::Listener);
@@ -175,5 +176,10 @@ mod tests {
         assert_eq!(full, Full::Client);
         let (second, _) = fill(&admission, address("127.0.0.2"));
         assert_eq!(second.len(), 2);
+        let (third, _) = fill(&admission, address("2001:db8::1"));
+        assert_eq!(third.len(), 2);
+        let neighbour = address("2001:db8::ffff:0:0:1");
+        assert_eq!(admission.admit(neighbour).unwrap_err(), Full::Client);
+        assert!(admission.admit(address("2001:db8:0:1::1")).is_ok());
     }
 }

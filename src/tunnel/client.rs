@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -23,6 +23,16 @@ pub(super) enum Peer {
 }
 
 impl Peer {
+    /// Who it counts as where sessions are shared out: an IPv6 host has a whole /64 to come from.
+    pub(super) fn household(self) -> Self {
+        match self {
+            Self::Address(IpAddr::V6(ip)) if !ip.is_loopback() => {
+                Self::Address(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into())
+            }
+            other => other,
+        }
+    }
+
     /// Whether it is on this machine, where all share one address.
     pub(super) fn is_local(self) -> bool {
         match self {

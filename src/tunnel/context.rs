@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::health::Health;
 use super::meters::Meters;
-use super::mysql;
 use super::upstream::Upstream;
+use super::{mysql, postgres};
 use crate::endpoint::Engine;
 use crate::settings::{Fault, Settings};
 
@@ -19,6 +19,8 @@ pub(super) struct Shared {
     pub(super) meters: Arc<Meters>,
     /// What the MySQL front knows beyond one session; only where that is the engine.
     pub(super) mysql: Option<mysql::State>,
+    /// Where the sessions of PostgreSQL are.
+    pub(super) keys: Arc<postgres::Keys>,
 }
 
 impl Shared {
@@ -45,6 +47,7 @@ impl Shared {
             health,
             meters,
             mysql,
+            keys: Arc::default(),
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
@@ -24,6 +24,9 @@ const KEY: &str = "--tls-key";
 const CLIENT_CA: &str = "--tls-client-ca";
 /// Larger files are no certificates.
 const MAX_FILE: u64 = 1024 * 1024;
+/// How long files that could not be used are left alone while they do not change: they may become good by
+/// themselves.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What clients of PostgreSQL name that speak TLS from the first byte, in ALPN's form.
 const ALPN_POSTGRESQL: &[u8] = b"\x0apostgresql";
 
@@ -39,6 +42,8 @@ pub(super) struct ListenerTls {
 struct State {
     current: Loaded,
     seen: Fingerprint,
+    /// When to look again at files that did not change since they could not be used.
+    try_again: Option<Instant>,
 }
 
 /// What is presented to clients, and until when.
@@ -76,6 +81,7 @@ impl ListenerTls {
             state: Mutex::new(State {
                 current: load(files, level)?,
                 seen,
+                try_again: None,
             }),
         })
     }
@@ -89,7 +95,9 @@ impl ListenerTls {
     pub(super) fn look(&self) -> Looked {
         let now = Fingerprint::of(&self.files);
         let mut state = self.state();
-        if now == state.seen {
+        let changed = now != state.seen;
+        let due = state.try_again.is_some_and(|at| at <= Instant::now());
+        if !changed && !due {
             return Looked::Unchanged;
         }
         // Taken as seen even if it is broken: the warning comes once for each change.
@@ -100,9 +108,14 @@ impl ListenerTls {
                     "the listener's certificate files changed: new clients see the new ones"
                 );
                 state.current = loaded;
+                state.try_again = None;
                 Looked::Loaded
             }
             Err(faults) => {
+                state.try_again = Some(Instant::now() + PATIENCE);
+                if !changed {
+                    return Looked::Unchanged;
+                }
                 for fault in faults {
                     tracing::warn!(
                         "the listener's certificate files changed and cannot be used: the previous ones stay in use: {}",
@@ -120,12 +133,12 @@ impl ListenerTls {
     }
 }
 
-/// The files by their metadata: device, inode, time of change, size.
+/// The files by their metadata: device, inode, size, modification and change time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Fingerprint(Vec<Option<FileState>>);
 
-/// Device, inode, time of change in seconds and nanoseconds, size.
-type FileState = (u64, u64, i64, i64, u64);
+/// Device, inode, size; modification and change time, each in seconds and nanoseconds.
+type FileState = ([u64; 3], [i64; 4]);
 
 impl Fingerprint {
     fn of(files: &TlsFiles) -> Self {
@@ -136,8 +149,13 @@ impl Fingerprint {
         ];
         let look = |path: &Path| {
             let metadata = std::fs::metadata(path).ok()?;
-            let (dev, ino, size) = (metadata.dev(), metadata.ino(), metadata.size());
-            Some((dev, ino, metadata.mtime(), metadata.mtime_nsec(), size))
+            let times = [
+                metadata.mtime(),
+                metadata.mtime_nsec(),
+                metadata.ctime(),
+                metadata.ctime_nsec(),
+            ];
+            Some(([metadata.dev(), metadata.ino(), metadata.size()], times))
         };
         Self(paths.into_iter().flatten().map(|path| look(path)).collect())
     }

@@ -4,7 +4,7 @@ use tokio::net::TcpStream;
 use tokio_openssl::SslStream;
 
 use super::client::ClientStream;
-use super::mysql;
+use super::{mysql, postgres};
 use crate::failure::Failure;
 
 /// The way to the server: always TLS.
@@ -20,6 +20,8 @@ pub(super) struct Joined {
     pub(super) to_client: Vec<u8>,
     /// The session's number, where clients are told another than the server's.
     pub(super) numbered: Option<mysql::Numbered>,
+    /// Where the session is, for cancel requests; only where they are connections of their own.
+    pub(super) keyed: Option<postgres::Keyed>,
 }
 
 /// Why there is no session. The client was told, as far as its protocol allows.

@@ -51,6 +51,7 @@ pub(super) async fn run(joined: Joined, meters: &Meters) -> Over {
         to_server,
         to_client,
         numbered,
+        keyed: _keyed,
     } = joined;
     let mut up = Direction::new(to_server, meters.to_server.clone());
     up.first = numbered.as_ref();

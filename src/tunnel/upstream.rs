@@ -61,6 +61,11 @@ impl Server {
         }
     }
 
+    /// The server as the settings name it.
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Whether its certificate chain was verified. Nobody vouches for any other.
     pub(super) fn is_verified(&self) -> bool {
         self.policy.verification() != Verification::Off
@@ -109,24 +114,44 @@ impl Upstream {
     /// # Cancel Safety
     /// Dropping the future closes what was opened.
     pub(super) async fn secure_postgres(&self) -> Result<Reached, Failure> {
-        self.reach(async |attempt: Attempt| {
-            let Attempt {
+        self.reach(async |attempt: Attempt| self.attempt_postgres(attempt).await)
+            .await
+    }
+
+    /// The same to this server, where no other will do.
+    ///
+    /// # Errors
+    /// It cannot be reached, or is not trusted.
+    pub(super) async fn secure_postgres_at(&self, server: Endpoint) -> Result<Reached, Failure> {
+        let settings = self.settings.with_endpoint(server);
+        let policy = self.policy();
+        let reached = first_of(&settings, |endpoint, turn| {
+            let policy = policy.clone();
+            self.attempt_postgres(Attempt {
                 endpoint,
                 policy,
                 turn,
-            } = &attempt;
-            let secured = self
-                .dialer
-                .secure_postgres(endpoint, policy, turn.deadline, &turn.progress)
-                .await
-                .map_err(|rejected| rejected.failure)?;
-            self.shown(secured.facts.expires);
-            Ok(Reached {
-                stream: secured.stream,
-                server: Server::of(attempt, secured.address),
             })
+        });
+        reached.await.map_err(|error| error.failure().clone())
+    }
+
+    async fn attempt_postgres(&self, attempt: Attempt) -> Result<Reached, Failure> {
+        let Attempt {
+            endpoint,
+            policy,
+            turn,
+        } = &attempt;
+        let secured = self
+            .dialer
+            .secure_postgres(endpoint, policy, turn.deadline, &turn.progress)
+            .await
+            .map_err(|rejected| rejected.failure)?;
+        self.shown(secured.facts.expires);
+        Ok(Reached {
+            stream: secured.stream,
+            server: Server::of(attempt, secured.address),
         })
-        .await
     }
 
     /// Runs `attempt` on one server of the list after the other until one is good, all under

@@ -86,6 +86,7 @@ pub(super) async fn front(incoming: Incoming, shared: &Shared) -> Result<Joined,
             to_server: Vec::new(),
             to_client: Vec::new(),
             numbered: Some(state.enter(&greeting, number)),
+            keyed: None,
         }),
         Err(ended) => {
             if let Ended::Failed(failure) = &ended {

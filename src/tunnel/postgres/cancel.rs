@@ -9,7 +9,7 @@ use crate::tunnel::context::Shared;
 use crate::tunnel::outcome::{Ended, Joined};
 use crate::tunnel::upstream::Reached;
 
-/// Brings the request to the server over TLS. The answer to it is that the connection is closed.
+/// Brings the request to the session's server over TLS. The answer to it is that the connection is closed.
 ///
 /// # Errors
 /// Always: there is no session. The client is closed when the server has taken the request, so that
@@ -19,7 +19,11 @@ pub(super) async fn carry(
     request: &Packet,
     shared: &Shared,
 ) -> Result<Joined, Ended> {
-    let reached = shared.upstream.secure_postgres().await;
+    let reached = match shared.keys.server(request.key()) {
+        Some(server) => shared.upstream.secure_postgres_at(server).await,
+        // A session of another tunnel's, perhaps.
+        None => shared.upstream.secure_postgres().await,
+    };
     let outcome = match reached {
         Ok(Reached { mut stream, .. }) => {
             let carried = async {

@@ -1,12 +1,14 @@
 //! The login: the server asks, the client or the tunnel itself answers, until the session is ready.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use zeroize::Zeroizing;
 
 use super::credentials::{Credentials, Response};
 use super::inbound::{Inbound, Message, frame};
+use super::keys::Keyed;
 use super::startup::Packet;
 use crate::code::{ErrorCode, Stage};
 use crate::connect::{Demands, LoginJudge, Refused};
@@ -17,6 +19,8 @@ use crate::tunnel::context::Shared;
 use crate::tunnel::outcome::{Ended, ServerStream};
 use crate::tunnel::upstream::Reached;
 
+/// A process id, and the longest key that protocol 3.2 knows.
+const KEY_LIMIT: usize = 4 + 256;
 const CHUNK: usize = 8 * 1024;
 /// `AuthenticationSASL`: the server names its mechanisms.
 const SASL: [u8; 4] = 10_u32.to_be_bytes();
@@ -27,6 +31,7 @@ const BOUND_MECHANISM: &[u8] = b"SCRAM-SHA-256-PLUS";
 pub(super) struct LoggedIn {
     pub(super) server: ServerStream,
     pub(super) to_client: Vec<u8>,
+    pub(super) keyed: Option<Keyed>,
 }
 
 impl From<Failure> for Ended {
@@ -44,6 +49,7 @@ pub(super) async fn relay(
     reached: Reached,
     startup: &Packet,
     shared: &Shared,
+    turn: &Turn,
 ) -> Result<LoggedIn, Ended> {
     let Reached { mut stream, server } = reached;
     let credentials = if shared.inject {
@@ -64,6 +70,8 @@ pub(super) async fn relay(
         judge: LoginJudge::new(demands),
         credentials,
         inbound: Inbound::default(),
+        turn,
+        key: None,
         refused: false,
     };
     let startup = login.startup(startup, shared)?;
@@ -71,6 +79,9 @@ pub(super) async fn relay(
     match outcome {
         Ok(()) => Ok(LoggedIn {
             server: stream,
+            keyed: login
+                .key
+                .map(|key| shared.keys.enter(key, server.endpoint())),
             to_client: login.inbound.rest(),
         }),
         Err(Ended::Failed(failure)) => {
@@ -83,8 +94,26 @@ pub(super) async fn relay(
     }
 }
 
-struct Login {
+/// Whose turn it is during a login, for whoever has to say who was late.
+#[derive(Debug, Default)]
+pub(super) struct Turn(AtomicBool);
+
+impl Turn {
+    /// Whether the client has to answer, or to take what it was sent.
+    pub(super) fn is_clients(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn pass_to_client(&self, client: bool) {
+        self.0.store(client, Ordering::Relaxed);
+    }
+}
+
+struct Login<'a> {
     strips: bool,
+    turn: &'a Turn,
+    /// What a cancel request for this session will hold.
+    key: Option<Vec<u8>>,
     judge: LoginJudge,
     /// Whose login it is, where it is not the client's.
     credentials: Option<Credentials>,
@@ -99,7 +128,7 @@ enum Step {
     Ready,
 }
 
-impl Login {
+impl Login<'_> {
     fn startup(&self, startup: &Packet, shared: &Shared) -> Result<Packet, Ended> {
         if self.credentials.is_none() {
             return Ok(startup.clone());
@@ -126,6 +155,7 @@ impl Login {
                     if sent.is_empty() {
                         return Err(Ended::Client("the client left during its login"));
                     }
+                    self.turn.pass_to_client(false);
                     server.write_all(sent).await.map_err(broken)?;
                 }
                 read = server.read(&mut down) => {
@@ -150,6 +180,7 @@ impl Login {
     ) -> Result<Step, Ended> {
         let mut onward = Vec::new();
         let mut step = Step::GoOn;
+        let mut asks = false;
         while let Some(message) = self.inbound.next().map_err(|no| refused(&no))? {
             match message.tag() {
                 b'R' => {
@@ -157,6 +188,7 @@ impl Login {
                         .judge(message.body())
                         .map_err(|no| refused(&no))?;
                     self.asked(&message, server, &mut onward).await?;
+                    asks = self.credentials.is_none() && !is_verdict(message.body());
                 }
                 b'Z' if self.judge.is_accepted() => {
                     onward.extend_from_slice(message.bytes());
@@ -167,8 +199,13 @@ impl Login {
                     self.refused = true;
                     onward.extend_from_slice(message.bytes());
                 }
-                // Notices, parameters, the key for cancel requests, the version to go on with.
-                b'N' | b'S' | b'K' | b'v' => onward.extend_from_slice(message.bytes()),
+                b'K' => {
+                    let key = Some(message.body()).filter(|key| key.len() <= KEY_LIMIT);
+                    self.key = key.map(<[u8]>::to_vec);
+                    onward.extend_from_slice(message.bytes());
+                }
+                // Notices, parameters, the version to go on with.
+                b'N' | b'S' | b'v' => onward.extend_from_slice(message.bytes()),
                 _ => {
                     return Err(refused(&Refused::OutOfTurn(
                         "a message that belongs to no login",
@@ -176,8 +213,11 @@ impl Login {
                 }
             }
         }
+        let before = self.turn.is_clients();
+        self.turn.pass_to_client(true);
         let told = client.write_all(&onward).await;
         told.map_err(|_| Ended::Client("the client left during its login"))?;
+        self.turn.pass_to_client(asks || before);
         Ok(step)
     }
 
@@ -239,6 +279,13 @@ impl Login {
             broken(io::ErrorKind::UnexpectedEof.into())
         }
     }
+}
+
+/// `AuthenticationOk` and `AuthenticationSASLFinal`: nobody has to answer.
+fn is_verdict(body: &[u8]) -> bool {
+    [0_u32, 12]
+        .iter()
+        .any(|code| body.starts_with(&code.to_be_bytes()))
 }
 
 fn refused(refused: &Refused) -> Ended {

@@ -5,6 +5,7 @@ mod answer;
 mod cancel;
 mod credentials;
 mod inbound;
+mod keys;
 mod login;
 mod opening;
 mod startup;
@@ -13,7 +14,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::answer::{ErrorAnswer, SqlState};
-use self::login::LoggedIn;
+pub(super) use self::keys::{Keyed, Keys};
+use self::login::{LoggedIn, Turn};
 use self::opening::{Opening, Said};
 use self::startup::Packet;
 use super::client::{ClientStream, Incoming};
@@ -41,12 +43,17 @@ pub(super) async fn front(incoming: Incoming, shared: &Shared) -> Result<Joined,
     match said {
         Said::Cancel(request) => cancel::carry(client, &request, shared).await,
         Said::Startup(startup) => match begin(&mut client, &startup, shared).await {
-            Ok(LoggedIn { server, to_client }) => Ok(Joined {
+            Ok(LoggedIn {
+                server,
+                to_client,
+                keyed,
+            }) => Ok(Joined {
                 client,
                 server,
                 to_server: Vec::new(),
                 to_client,
                 numbered: None,
+                keyed,
             }),
             Err(ended) => {
                 if let Ended::Failed(failure) = &ended {
@@ -66,8 +73,12 @@ async fn begin(
 ) -> Result<LoggedIn, Ended> {
     let deadline = Instant::now() + shared.settings.connect_timeout();
     let reached = shared.upstream.secure_postgres().await?;
-    let login = login::relay(client, reached, startup, shared);
+    let turn = Turn::default();
+    let login = login::relay(client, reached, startup, shared, &turn);
     timeout_at(deadline, login).await.unwrap_or_else(|_| {
+        if turn.is_clients() {
+            return Err(Ended::Client("the client did not log in in time"));
+        }
         let failure = too_late(shared);
         shared.meters.failed(failure.code());
         Err(Ended::Failed(failure))

@@ -45,6 +45,11 @@ impl Packet {
         &self.0
     }
 
+    /// What a cancel request names its session by.
+    pub(super) fn key(&self) -> &[u8] {
+        self.0.get(LEAST..).unwrap_or_default()
+    }
+
     /// The same start of a session for another account. Where no database was asked for, the server
     /// would take the account's name for one: `database` then stands there, if there is one.
     ///

@@ -1,6 +1,6 @@
 //! Health and metrics.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use wa_db_lab::server::{Engine, TestServers};
@@ -86,4 +86,30 @@ fn health_answers_though_others_say_nothing() {
     let first = silent.first_mut().unwrap();
     first.set_read_timeout(Some(PATIENCE)).unwrap();
     assert_eq!(first.read(&mut [0]).unwrap(), 0, "it was cut off");
+}
+
+#[test]
+fn client_that_stalls_in_its_own_login_is_no_failure_of_the_server() {
+    let servers = TestServers::shared();
+    let server = servers.of(Engine::Postgres);
+    let variables = with(
+        &server.env(),
+        [
+            ("WA_DB_SSL_CA", text(servers.ca_file())),
+            ("WA_DB_CONNECT_TIMEOUT", "3s"),
+        ],
+    );
+    let mut tunnel = Tunnel::start(&PLACES, &variables);
+    let mut client = TcpStream::connect(("127.0.0.1", tunnel.port())).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client
+        .write_all(b"\0\0\0\x12\0\x03\0\0user\0app\0\0")
+        .unwrap();
+    let mut asked = Vec::new();
+    // It asks, and in the end it closes.
+    client.read_to_end(&mut asked).unwrap();
+    assert_eq!(asked.first(), Some(&b'R'));
+    tunnel.wait_for_log("the client did not log in in time");
+    assert_eq!(tunnel.metric("wa_db_failures_total", "timeout"), None);
+    assert!(!tunnel.log().contains("WARN"), "{}", tunnel.log());
 }

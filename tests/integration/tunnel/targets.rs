@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use wa_db_lab::fake::SilentListener;
 use wa_db_lab::pki::Ca;
 use wa_db_lab::server::{Engine, Server, ServerOptions, TestServers};
@@ -105,4 +106,40 @@ fn failed_look_for_the_wanted_kind_is_told_to_all_who_wait_and_lasts_no_longer_t
         "{:?}",
         start.elapsed()
     );
+}
+
+#[test]
+fn cancel_request_goes_to_the_server_of_its_session() {
+    let ca = Ca::root("root of two");
+    let certificate = ca.issue(&TestServers::leaf());
+    let start = || Server::start(Engine::Postgres, ServerOptions::tls(&certificate));
+    let (first, second) = (start(), start());
+    second.sql(&format!("ALTER ROLE app PASSWORD '{}'", first.password()));
+    let file = first.file("ca.pem", ca.cert_pem());
+    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", first.port(), second.port());
+    let variables = with(
+        &first.env(),
+        [
+            ("WA_DB_SSL_CA", text(&file)),
+            ("WA_DB_HOSTNAME", &hosts),
+            ("WA_DB_PORT", ""),
+        ],
+    );
+    let mut tunnel = Tunnel::start(&["--listen", "127.0.0.1:0"], &variables);
+    first.stop();
+    let psql = Psql::new("127.0.0.1", tunnel.port(), first.password());
+    let query = psql.spawn("SELECT pg_sleep(600)");
+    tunnel.wait_for("the query runs", |_| {
+        second.sql("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)'")
+            == "1\n"
+    });
+    first.resume();
+    kill_process(Pid::from_child(&query), Signal::INT).unwrap();
+    tunnel.wait_for("the query is cancelled", |_| {
+        second.sql("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(600)' AND state = 'active'")
+            == "0\n"
+    });
+    let output = query.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("canceling statement"), "{stderr}");
 }
