@@ -120,6 +120,7 @@ impl Environment {
     }
 
     /// This environment without a variable.
+    #[cfg(feature = "cli")]
     pub(crate) fn without(mut self, name: &str) -> Self {
         self.variables.remove(name);
         self
