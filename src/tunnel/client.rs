@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::Shutdown;
 use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -95,6 +96,16 @@ impl ClientStream {
             Self::Tls(stream) => Some(stream.ssl()),
             Self::Tcp(_) | Self::Unix(_) => None,
         }
+    }
+
+    /// Ends this side of the connection, within which TLS says nothing more.
+    pub(super) fn shut(&self) {
+        // One that is gone already need not be told.
+        let _ = match self {
+            Self::Tcp(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
+            Self::Tls(stream) => SockRef::from(stream.get_ref()).shutdown(Shutdown::Write),
+            Self::Unix(stream) => SockRef::from(stream).shutdown(Shutdown::Write),
+        };
     }
 
     /// Lets the close that follows reset the connection. A Unix socket has no such thing.

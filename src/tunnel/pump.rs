@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use metrics::Counter;
 use openssl::ssl::ErrorCode;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, timeout};
 
 use super::client::{self, ClientStream};
 use super::meters::Meters;
@@ -27,6 +27,8 @@ const CHUNK: usize = 64 * 1024;
 const TURNS: usize = 16;
 /// How long a client may go on once its server has ended the session: it has nobody to talk to.
 const LINGER: Duration = Duration::from_secs(30);
+/// How long it may still speak where the server went without a goodbye.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 thread_local! {
     static CHUNKS: RefCell<Vec<u8>> = RefCell::new(vec![0; CHUNK]);
@@ -39,6 +41,8 @@ pub(super) enum Over {
     Ended,
     /// The server ended the session and the client did not follow.
     Abandoned,
+    /// The server's stream ended without its goodbye, and so did the client's.
+    Cut,
     /// One side broke off; the other was told by a reset.
     Broken,
 }
@@ -58,8 +62,10 @@ pub(super) async fn run(joined: Joined, meters: &Meters) -> Over {
     let mut down = Direction::new(to_client, meters.to_client.clone());
     let mut linger: Option<Pin<Box<Sleep>>> = None;
     let moved = poll_fn(|cx| {
-        let upwards = up.poll(cx, &mut client, &mut server)?;
-        let downwards = down.poll(cx, &mut server, &mut client)?;
+        let upwards = up.poll(cx, &mut client, &mut server).map_err(Broke::Up)?;
+        let downwards = down
+            .poll(cx, &mut server, &mut client)
+            .map_err(Broke::Down)?;
         if upwards.is_ready() && downwards.is_ready() {
             return Poll::Ready(Ok(Over::Ended));
         }
@@ -71,12 +77,40 @@ pub(super) async fn run(joined: Joined, meters: &Meters) -> Over {
         }
         Poll::Pending
     });
-    let moved: io::Result<Over> = moved.await;
-    moved.unwrap_or_else(|error| {
-        tracing::debug!(%error, "a session broke off");
-        break_off(&client, &server);
-        Over::Broken
-    })
+    let moved: Result<Over, Broke> = moved.await;
+    match moved {
+        Ok(over) => over,
+        // It had said that it was done: servers need not answer that, and some hang up on it.
+        Err(Broke::Down(_)) if up.phase != Phase::Moving => Over::Ended,
+        Err(Broke::Down(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            tracing::debug!("the server's stream was cut, or it left without TLS's goodbye");
+            leave(&mut client).await;
+            Over::Cut
+        }
+        Err(Broke::Up(error) | Broke::Down(error)) => {
+            tracing::debug!(%error, "a session broke off");
+            break_off(&client, &server);
+            Over::Broken
+        }
+    }
+}
+
+/// In which direction a session broke.
+enum Broke {
+    /// From the client to the server.
+    Up(io::Error),
+    /// From the server to the client.
+    Down(io::Error),
+}
+
+/// Ends towards a client whose server has left without a goodbye: in TLS, the client gets none either and
+/// knows by that; otherwise it knows by its protocol whether this could be the end. It may have been
+/// the client's wish, who is about to leave: it is not to meet a reset on its way out.
+async fn leave(client: &mut ClientStream) {
+    client.shut();
+    let mut rest = [0; 512];
+    let emptied = async { while matches!(client.read(&mut rest).await, Ok(1..)) {} };
+    let _ = timeout(FAREWELL, emptied).await;
 }
 
 /// Both are reset: the one that broke off does not hear it, and the other must not take it for an end.

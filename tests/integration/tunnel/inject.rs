@@ -119,7 +119,11 @@ fn a07_a08_a09_a10_server_that_cheats_gets_no_secret_and_no_session() {
                 false,
                 "channel_binding_unavailable",
             ),
-            (scram(ScramFault::UnknownMechanism), true, "protocol_error"),
+            (
+                scram(ScramFault::UnknownMechanism),
+                true,
+                "authentication_method_refused",
+            ),
             (
                 scram(ScramFault::Iterations(1)),
                 true,
