@@ -6,11 +6,11 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 
 use super::args::{CheckArgs, Format};
-use super::ending::end;
 use super::exit::{self, Exit};
 use super::logging;
 use super::printer;
 use super::progress::Indicator;
+use super::runtime;
 use super::scope::{self, Scope};
 use super::text::{self, Verbosity};
 use super::waiting::Waiter;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
         Format::Text => text::print(&report, verbosity(args), printer),
     });
     if let Some(runtime) = runtime {
-        end(runtime);
+        runtime::end(runtime);
     }
     exit::printed(result, Exit::Code(report.exit_code()))
 }
@@ -55,17 +55,9 @@ fn plan(args: &CheckArgs, scope: Scope) -> CheckPlan {
     }
 }
 
-/// One thread is enough for a check, and ready sooner than several.
 fn execute(plan: &CheckPlan, logging: bool, quiet: bool) -> io::Result<(CheckReport, Runtime)> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    // Log lines and a line that is drawn over itself do not go together.
-    let indicator = if logging {
-        Indicator::absent()
-    } else {
-        Indicator::start()
-    };
+    let runtime = runtime::start()?;
+    let indicator = Indicator::beside(logging);
     let waiter = Waiter::new(quiet);
     let report = runtime.block_on(check::run(plan, &|progress| {
         waiter.show(&progress);

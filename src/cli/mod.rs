@@ -3,7 +3,6 @@
 mod args;
 mod check;
 mod duration;
-mod ending;
 mod exit;
 mod explain;
 #[cfg(test)]
@@ -14,6 +13,7 @@ mod own_roots;
 mod pins;
 mod printer;
 mod progress;
+mod runtime;
 mod sanitize;
 mod scope;
 mod text;

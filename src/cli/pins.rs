@@ -12,11 +12,11 @@ use std::io;
 
 use self::report::{PinsReport, TargetPins};
 use super::args::{Format, PinsArgs};
-use super::ending::end;
 use super::exit::{self, Exit};
 use super::logging;
 use super::printer::{self, Paint};
 use super::progress::Indicator;
+use super::runtime;
 use super::scope::{self, Scope};
 use crate::check::ErrorReport;
 use crate::settings::{Pin, PinSet};
@@ -83,19 +83,12 @@ fn without_pins(mut scope: Scope) -> (Scope, Vec<Pin>) {
     (scope, set)
 }
 
-/// One server after the other, on one thread.
+/// One server after the other.
 fn execute((scope, set): &(Scope, Vec<Pin>), logging: bool) -> io::Result<PinsReport> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    // Log lines and a line that is drawn over itself do not go together.
-    let indicator = if logging {
-        Indicator::absent()
-    } else {
-        Indicator::start()
-    };
+    let runtime = runtime::start()?;
+    let indicator = Indicator::beside(logging);
     let targets = runtime.block_on(look::at_all(scope, &|progress| indicator.show(progress)));
     drop(indicator);
-    end(runtime);
+    runtime::end(runtime);
     Ok(PinsReport::new(targets, set))
 }

@@ -26,15 +26,25 @@ pub(super) struct Indicator {
 
 impl Indicator {
     /// An indicator on stderr; one that never draws if stderr is no terminal.
-    pub(super) fn start() -> Self {
+    fn start() -> Self {
         if !io::stderr().is_terminal() {
             return Self::absent();
         }
         Self::draw_on(io::stderr(), Style::detect(&io::stderr()), PATIENCE)
     }
 
+    /// An indicator on stderr, or none where log lines are printed there: they do not go together with a
+    /// line that is drawn over itself.
+    pub(super) fn beside(logging: bool) -> Self {
+        if logging {
+            Self::absent()
+        } else {
+            Self::start()
+        }
+    }
+
     /// An indicator that never draws.
-    pub(super) fn absent() -> Self {
+    fn absent() -> Self {
         Self { thread: None }
     }
 

@@ -1,10 +1,10 @@
 //! `wa-db tunnel`: carries local clients' sessions until it is told to end.
 
 use super::args::TunnelArgs;
-use super::ending::end;
 use super::exit::{self, Exit};
 use super::logging;
 use super::printer;
+use super::runtime;
 use super::scope;
 use crate::code::Stage;
 use crate::settings::{Role, Settings, SettingsError, role_of};
@@ -47,7 +47,7 @@ pub(super) fn run(args: &TunnelArgs) -> Exit {
         }
     };
     let ended = runtime.block_on(tunnel::run(&options(args), &settings));
-    end(runtime);
+    runtime::end(runtime);
     match ended {
         Ok(()) => Exit::Success,
         Err(error) => refused(&error),
