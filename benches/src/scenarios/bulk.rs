@@ -8,10 +8,12 @@ use wa_db_lab::server::Engine;
 use super::process::client;
 use crate::bed::{ACCOUNT, Bed, DB, MD5_ACCOUNT, Target};
 use crate::measure::{Contestant, Plan, side_by_side};
+use crate::pgbench::By;
 use crate::programs;
 use crate::report::{Against, Goal, Unit, table};
-use crate::ways::Tunnel;
+use crate::ways::{Tunnel, Ways};
 
+const SESSIONS: usize = 100;
 const PLAN: Plan = Plan {
     pause: Duration::ZERO,
     rounds: 6,
@@ -26,18 +28,19 @@ const GOAL: Goal = Goal {
 pub(super) async fn run(bed: &Bed) -> String {
     let mut tables = String::from("\n### 1 GB read through the tunnel\n");
     for target in bed.targets() {
-        let tunnel = Tunnel::start(target, 100);
-        let mut contestants = vec![
-            reader("client, wa-db tunnel", plain(target, tunnel.port, ACCOUNT)),
-            reader("client, its own TLS", client(target, bulk(target.engine))),
-        ];
-        let others = (target.engine == Engine::Postgres).then(|| super::tunnel::ways(target));
-        if let Some((_, stunnel, bouncer)) = &others {
-            contestants.extend([
-                reader("client, stunnel", plain(target, stunnel.port, MD5_ACCOUNT)),
-                reader("client, PgBouncer", plain(target, bouncer.port, ACCOUNT)),
-            ]);
-        }
+        let read = |name, by| reader(name, command(target, &by));
+        // They live as long as the contestants that go by them.
+        let (ways, tunnel);
+        let contestants = if target.engine == Engine::Postgres {
+            ways = Ways::open(target, SESSIONS);
+            ways.contestants(read)
+        } else {
+            tunnel = Tunnel::start(target, SESSIONS);
+            vec![
+                read("client, wa-db tunnel", By::Port(tunnel.port)),
+                read("client, its own TLS", By::OwnTls),
+            ]
+        };
         let samples = side_by_side(contestants, PLAN).await;
         assert!(bed.is_alive(), "a server died");
         tables += &table(&target.label, &samples, Unit::Rate, &[GOAL]);
@@ -68,6 +71,14 @@ fn bulk(engine: Engine) -> &'static str {
              WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) \
              SELECT REPEAT('x', 100000) FROM n"
         }
+    }
+}
+
+fn command(target: &Target, by: &By) -> Command {
+    match by {
+        By::OwnTls => client(target, bulk(target.engine)),
+        By::Port(port) => plain(target, *port, ACCOUNT),
+        By::PortWithMd5(port) => plain(target, *port, MD5_ACCOUNT),
     }
 }
 

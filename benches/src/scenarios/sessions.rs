@@ -7,13 +7,13 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
 use wa_db_lab::server::Engine;
 
-use super::tunnel::{plain, ways};
+use super::tunnel::plain;
 use crate::bed::Bed;
 use crate::measure::{Contestant, Plan, side_by_side};
 use crate::peers::bare;
-use crate::pgbench::{self, By};
+use crate::pgbench;
 use crate::report::{Unit, table};
-use crate::ways::Tunnel;
+use crate::ways::{Tunnel, Ways};
 
 const CLIENTS: u32 = 16;
 const SESSIONS: usize = 100;
@@ -32,14 +32,9 @@ pub(super) async fn run(bed: &Bed) -> String {
     for target in bed.targets() {
         let samples = if target.engine == Engine::Postgres {
             pgbench::initialise(target);
-            let (tunnel, stunnel, bouncer) = ways(target);
-            let by = |name, by| pgbench::new_sessions(name, target, by, CLIENTS);
-            let contestants = vec![
-                by("pgbench, wa-db tunnel", By::Port(tunnel.port)),
-                by("pgbench, its own TLS", By::OwnTls),
-                by("pgbench, stunnel", By::PortWithMd5(stunnel.port)),
-                by("pgbench, PgBouncer", By::Port(bouncer.port)),
-            ];
+            let ways = Ways::open(target, SESSIONS);
+            let contestants =
+                ways.contestants(|name, by| pgbench::new_sessions(name, target, by, CLIENTS));
             side_by_side(contestants, PLAN).await
         } else {
             let tunnel = Tunnel::start(target, SESSIONS);

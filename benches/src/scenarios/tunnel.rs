@@ -10,9 +10,9 @@ use wa_db_lab::server::Engine;
 use crate::bed::{ACCOUNT, Bed, DB, Target};
 use crate::measure::{Contestant, Plan, side_by_side};
 use crate::peers::bare;
-use crate::pgbench::{self, By};
+use crate::pgbench;
 use crate::report::{Against, Goal, Unit, table};
-use crate::ways::{PgBouncer, Stunnel, Tunnel};
+use crate::ways::{Tunnel, Ways};
 
 const CLIENTS: [u32; 3] = [1, 16, 64];
 const SESSIONS: usize = 100;
@@ -46,15 +46,10 @@ pub(super) async fn run(bed: &Bed) -> String {
             let title = format!("{}, {clients} clients", target.label);
             let goals = if clients == 16 { &GOALS[..] } else { &[] };
             let samples = if target.engine == Engine::Postgres {
-                // The ways live as long as the contestants that go by them.
-                let (tunnel, stunnel, bouncer) = ways(target);
-                let by = |name, by| pgbench::point_selects(name, target, by, clients);
-                let contestants = vec![
-                    by("pgbench, wa-db tunnel", By::Port(tunnel.port)),
-                    by("pgbench, its own TLS", By::OwnTls),
-                    by("pgbench, stunnel", By::PortWithMd5(stunnel.port)),
-                    by("pgbench, PgBouncer", By::Port(bouncer.port)),
-                ];
+                // They live as long as the contestants that go by them.
+                let ways = Ways::open(target, SESSIONS);
+                let contestants =
+                    ways.contestants(|name, by| pgbench::point_selects(name, target, by, clients));
                 side_by_side(contestants, PLAN).await
             } else {
                 let tunnel = Tunnel::start(target, SESSIONS);
@@ -71,15 +66,6 @@ pub(super) async fn run(bed: &Bed) -> String {
         }
     }
     tables
-}
-
-/// The programs that PostgreSQL's clients can go through.
-pub(super) fn ways(target: &Target) -> (Tunnel, Stunnel, PgBouncer) {
-    (
-        Tunnel::start(target, SESSIONS),
-        Stunnel::start(target),
-        PgBouncer::start(target),
-    )
 }
 
 /// How a client of MySQL goes in the clear to a program on this machine.

@@ -13,6 +13,41 @@ pub(crate) use pgbouncer::PgBouncer;
 pub(crate) use stunnel::Stunnel;
 pub(crate) use tunnel::Tunnel;
 
+use crate::bed::Target;
+use crate::measure::Contestant;
+use crate::pgbench::By;
+
+/// The programs that PostgreSQL's clients can go through.
+pub(crate) struct Ways {
+    tunnel: Tunnel,
+    stunnel: Stunnel,
+    bouncer: PgBouncer,
+}
+
+impl Ways {
+    /// Starts them; the tunnel for so many sessions.
+    pub(crate) fn open(target: &Target, sessions: usize) -> Self {
+        Self {
+            tunnel: Tunnel::start(target, sessions),
+            stunnel: Stunnel::start(target),
+            bouncer: PgBouncer::start(target),
+        }
+    }
+
+    /// A client for each of them, and one that does TLS itself: ours first, that one next.
+    pub(crate) fn contestants(
+        &self,
+        contestant: impl Fn(&'static str, By) -> Contestant,
+    ) -> Vec<Contestant> {
+        vec![
+            contestant("client, wa-db tunnel", By::Port(self.tunnel.port)),
+            contestant("client, its own TLS", By::OwnTls),
+            contestant("client, stunnel", By::PortWithMd5(self.stunnel.port)),
+            contestant("client, PgBouncer", By::Port(self.bouncer.port)),
+        ]
+    }
+}
+
 /// How long a program may take until it listens.
 const START: Duration = Duration::from_secs(20);
 
