@@ -42,6 +42,7 @@ doc: ## Build the documentation, warnings denied
 
 unit: ## Unit, integration and documentation tests, against real servers
 	@$(STEP) --show "tests" cargo test --locked --workspace
+	@$(STEP) --show "tests, without age" cargo test --locked --package wa-db --lib --no-default-features --features cli -- secret_file
 
 examples:
 	@$(STEP) "examples" cargo build --locked --examples
@@ -63,5 +64,5 @@ stack-down: ## Take it down without a trace
 	@docker/stack down
 
 stack-test: ## Test the stack with both versions of compose
-	@$(STEP) "programs for the images" cargo build --locked --release --target-dir target --bins --examples
+	@$(STEP) "programs and images" docker/stack images
 	@$(STEP) --show "stack" docker/stack test

@@ -56,7 +56,7 @@ tunnel_counts() {
 # The page has a session for each request, so the next one finds the server's bad certificate.
 assert_tunnels_refuse() {
     local engine=$1 code=$2
-    assert "page on $engine: fails with the tunnel's own words and $code" page_fails "$engine" "$code"
+    assert "page on $engine: fails, with the tunnel's own words and $code in its log alone" page_fails "$engine" "$code"
     assert "page on $engine: its tunnel is not ready any more" refused '503|unavailable' \
         docker exec "$(container "tunnel-page-$engine")" busybox wget -q -O - http://127.0.0.1:9187/readyz
     assert "worker on $engine: its open session lives on" session_lives_on "$engine"
@@ -67,7 +67,11 @@ page_fails() {
     answer=$(page "$1" /readyz --no-fail --write-out '%{http_code}')
     echo "$answer"
     [[ $answer == *503 ]]
-    grep -F "$2" <<<"$answer"
+    # Visitors are told nothing of the database.
+    if grep -F "$2" <<<"$answer"; then
+        return 1
+    fi
+    docker logs --since 60s "$(container "page-$1")" 2>&1 | grep -F "$2"
 }
 
 # The worker touches its heartbeat at every turn with the database, and at none without.

@@ -53,8 +53,8 @@ containers_are_hardened() {
     facts=$(docker ps --all --quiet --filter "label=com.docker.compose.project=$project" | xargs docker inspect --format \
         '{{.Name}} {{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}} {{.HostConfig.CapAdd}} {{.HostConfig.Privileged}} {{.HostConfig.SecurityOpt}}')
     echo "$facts"
-    # A job and three servers; a check and a service for each role on each; what goes through tunnels.
-    (($(wc -l <<<"$facts") == 4 + 12 + 8))
+    # A job and three servers; a check, a service and a monitor for each role on each; what goes through tunnels.
+    (($(wc -l <<<"$facts") == 4 + 18 + 8))
     absent -vE ' 10001:10001 true \[ALL\] \[\] false \[no-new-privileges(:true)?\]$' <<<"$facts"
 }
 
@@ -254,6 +254,9 @@ assert_breakage() {
     assert "$engine gets a bad certificate ($*)" reissue "$engine" "$@"
     for role in "${roles[@]}"; do
         assert "$role on $engine: check fails with 13 and $code" check_fails "$role" "$engine" "$code"
+    done
+    for role in "${roles[@]}"; do
+        assert "monitor of $role on $engine: notices $code" in_time monitor_notices "$role" "$engine" "$code"
     done
     assert "webapp on $engine: its open connections live on" get "$engine" /readyz
     if is_tunnelled "$engine"; then

@@ -23,19 +23,49 @@ use_project() {
     fi
 }
 
-# Compose on our project, never for longer than five minutes, never reading our input.
+# Compose on our project, never for longer than five minutes, never reading our input. Compose 1.29 would give
+# up on an engine that takes a minute for one answer.
 compose() {
-    timeout --foreground 300 "${compose_program[@]}" --project-name "$project" --file "$here/compose.yml" "$@" </dev/null
+    COMPOSE_HTTP_TIMEOUT=240 timeout --foreground 300 "${compose_program[@]}" --project-name "$project" --file "$here/compose.yml" "$@" </dev/null
 }
 
 up() {
-    "$here/install.sh"
-    "$here/base-images"
-    build_programs
-    build_images
+    images
     make_secrets
-    compose up --detach --no-build
+    start
     wait_until_well
+}
+
+# Programs and images. What compiles and what waits for mirrors and disks go side by side.
+images() {
+    "$here/install.sh"
+    build_server_images &
+    local servers=$!
+    # A build that is under way is let end: what it leaves behind half done would be in the way of the next.
+    build_programs || { wait "$servers" || true; exit 1; }
+    wait "$servers"
+    build_program_images
+}
+
+# Starts what is not running. An engine that is short of time now and then fails to start a container, and
+# starts it when asked again; a container that ended badly is an answer, and the last word.
+start() {
+    local attempt log
+    log=$(mktemp)
+    for attempt in 1 2 3; do
+        if compose up --detach --no-build >"$log" 2>&1; then
+            rm -f "$log"
+            return
+        fi
+        echo "stack: attempt $attempt to start everything failed:" >&2
+        { tr -d '\r' <"$log" | grep -vE '^(Creating|Starting|Recreating) [^ ]+ +\.\.\. *(done)?$' || true; } | tail -n 30 >&2
+        if container_states | grep -E ' exited [a-z]+ [1-9]' >&2; then
+            break
+        fi
+    done
+    rm -f "$log"
+    compose logs --tail 20 >&2 || true
+    exit 1
 }
 
 check() {
@@ -60,8 +90,24 @@ down() {
 }
 
 down_project() {
-    compose down --volumes --remove-orphans --timeout 10
+    COMPOSE_PARALLEL_LIMIT=2 compose down --volumes --remove-orphans --timeout 10 || [[ -z $(left_over) ]]
     rm -rf "$WA_DB_STACK_SECRETS"
+}
+
+# What is left of the project. Docker 20.10 miscounts who is on a network where many leave it at once, and then
+# keeps it for good ("has active endpoints"): a network that nobody is on and that it will not remove is its own.
+left_over() {
+    local network
+    docker ps --all --quiet --filter "label=com.docker.compose.project=$project"
+    docker volume ls --quiet --filter "label=com.docker.compose.project=$project"
+    for network in $(docker network ls --quiet --filter "label=com.docker.compose.project=$project"); do
+        docker network rm "$network" >/dev/null 2>&1 && continue
+        if [[ $(docker network inspect --format '{{len .Containers}}' "$network") == 0 ]]; then
+            echo "stack: the engine keeps network $network, though nobody is on it" >&2
+        else
+            echo "$network"
+        fi
+    done
 }
 
 remove_images() {
@@ -80,15 +126,20 @@ build_programs() {
             --bin wa-db --example webapp --example coreapp)
     elif [[ ! -x $repository/target/release/wa-db ]]; then
         echo "stack: no cargo here and no target/release/wa-db either: build the programs first" >&2
-        exit 1
+        return 1
     fi
 }
 
-build_images() {
+build_server_images() {
     local name
-    for name in certs postgres mariadb mysql legacy; do
+    "$here/base-images"
+    for name in postgres mariadb mysql legacy; do
         build_image "wa-db-stack/$name" "$here/$name"
     done
+}
+
+build_program_images() {
+    build_image wa-db-stack/certs "$repository" --file "$here/certs/Dockerfile"
     build_image wa-db "$repository" --file "$here/wa-db/Dockerfile" --target wa-db
     build_image wa-db-stack/services "$repository" --file "$here/wa-db/Dockerfile" --target services
 }
@@ -131,9 +182,9 @@ make_secrets() {
     fi
 }
 
-# Every container is either healthy or a job that ended well; two minutes are allowed.
+# Every container is either healthy or a job that ended well; four minutes are allowed.
 wait_until_well() {
-    local deadline=$((SECONDS + 120)) states
+    local deadline=$((SECONDS + 240)) states
     while ((SECONDS < deadline)); do
         states=$(container_states)
         if ! grep -qv -e ' running healthy ' -e ' exited none 0$' <<<"$states"; then
@@ -141,7 +192,7 @@ wait_until_well() {
         fi
         sleep 0.5
     done
-    echo "stack: not everything is well after two minutes:" >&2
+    echo "stack: not everything is well after four minutes:" >&2
     grep -v -e ' running healthy ' -e ' exited none 0$' <<<"$states" >&2
     compose logs --tail 20 >&2 || true
     exit 1

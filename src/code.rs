@@ -99,11 +99,12 @@ error_codes! {
     FileMissing = "file_missing",
     /// A file that a variable names cannot be read.
     FileUnreadable = "file_unreadable",
-    /// A private key can be read by group or others.
+    /// A private key, or an age identity, can be read by group or others.
     KeyPermissions = "key_permissions",
     /// A private key is encrypted and its password is missing or wrong.
     KeyEncrypted = "key_encrypted",
-    /// The private key does not belong to the certificate.
+    /// The private key does not belong to the certificate, or no identity of `WA_DB_IDENTITY_FILE` opens
+    /// an encrypted secret.
     KeyMismatch = "key_mismatch",
     /// A certificate or key file holds something else, or a certificate that cannot be used.
     CertificateInvalid = "certificate_invalid",

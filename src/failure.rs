@@ -120,9 +120,15 @@ impl Error for Failure {
 /// Text of a server, made safe to print: control characters and what terminals act on are shown
 /// as escapes, and a flood is cut.
 pub(crate) fn printable(text: &str) -> String {
+    printable_up_to(SERVER_TEXT_LIMIT, text)
+}
+
+/// The same for text that is to be read and not only shown: cut where it is longer than `limit`
+/// characters.
+pub(crate) fn printable_up_to(limit: usize, text: &str) -> String {
     let mut safe = String::new();
     for (count, character) in text.chars().enumerate() {
-        if count == SERVER_TEXT_LIMIT {
+        if count == limit {
             safe.push('…');
             break;
         }

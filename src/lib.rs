@@ -32,6 +32,7 @@
 //! | `mysql` (default) | [`MySqlPool`] on `mysql_async`, for MySQL and MariaDB |
 //! | both of them | [`Pool`]: whichever engine `WA_DB_ENGINE` names |
 //! | `cli` (default) | the `wa-db` command and what it is made of ([`check`], [`cli`]) |
+//! | `age` (default) | password files that are encrypted with [age](https://age-encryption.org/v1), and opened by `WA_DB_IDENTITY_FILE` |
 //!
 //! The drivers are re-exported as [`tokio_postgres`] and [`mysql_async`], so that a service speaks the
 //! very version its connections are of.
@@ -175,6 +176,10 @@
 compile_error!("wa-db without a database is of no use: enable feature `postgres` or `mysql`");
 
 #[cfg(feature = "cli")]
+pub mod audit;
+#[cfg(feature = "cli")]
+mod certs;
+#[cfg(feature = "cli")]
 pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -182,9 +187,14 @@ pub mod code;
 pub mod connect;
 pub mod endpoint;
 pub mod failure;
+#[cfg(feature = "cli")]
+pub mod monitor;
 pub mod pool;
 pub mod secret;
+#[cfg(feature = "cli")]
+pub mod serve;
 pub mod settings;
+mod shell;
 pub mod tls;
 #[cfg(feature = "cli")]
 pub mod tunnel;

@@ -44,7 +44,24 @@ fn good() -> Vec<(&'static str, &'static str)> {
 
 #[test]
 fn usage_errors_go_to_stderr_with_exit_code_2() {
-    for words in ["", "check --role admin", "check --connections 0", "audit"] {
+    for words in [
+        "",
+        "check --role admin",
+        "check --connections 0",
+        "inspect",
+        "certs",
+        "certs issue",
+        "certs issue server",
+        "certs issue server --name db:5432",
+        "certs renew",
+        "certs show db.lab --engine oracle",
+        "monitor",
+        "audit --fail-on none",
+        "audit --explain no-such-rule",
+        "audit --list --format sarif",
+        "audit --list --role webapp",
+        "audit --env-file a --env-file b --env-file c",
+    ] {
         let output = run(words, &good());
         assert_eq!(output.status.code(), Some(2), "{words}");
         assert!(
@@ -59,6 +76,13 @@ fn help_version_and_completions_are_data_and_go_to_stdout() {
     for words in [
         "--help",
         "check --help",
+        "certs --help",
+        "certs issue server --help",
+        "monitor --help",
+        "audit --help",
+        "audit --list",
+        "audit --list --format json",
+        "audit --explain link-verification-off",
         "--version",
         "completions bash",
         "completions zsh",
@@ -182,6 +206,35 @@ fn explain_shows_sources_and_hides_secrets() {
     assert!(!text.contains("WA_DB_SLL_CA"));
 }
 
+/// It is kept so that an audit can compare it, and is none of our variables.
+#[test]
+fn services_own_secret_is_neither_shown_nor_warned_of() {
+    let mut variables = good();
+    variables.push(("WA_SECRET", SECRET));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("WA_SECRET={SECRET}$x\n")).unwrap();
+    let file = file.path().display();
+    for words in [
+        "explain".to_owned(),
+        "explain --format json".to_owned(),
+        format!("explain --env-file {file}"),
+        format!("migrate --env-file {file}"),
+    ] {
+        let output = run(&words, &variables);
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{words}: {}",
+            stderr(&output)
+        );
+        let told = stdout(&output) + &stderr(&output);
+        assert!(
+            !told.contains("WA_SECRET") && !told.contains(SECRET),
+            "{words}: {told}"
+        );
+    }
+}
+
 #[test]
 fn explain_of_faulty_settings_tells_each_fault_on_stderr_with_exit_code_10() {
     let output = run(
@@ -203,7 +256,14 @@ fn env_file_that_makes_no_sense_is_a_fault_with_its_line_and_without_its_value()
     let file = tempfile::NamedTempFile::new().unwrap();
     let content = format!("WA_DB_HOSTNAME=db\nWA_DB_PASSWORD='{SECRET}\n");
     std::fs::write(file.path(), content).unwrap();
-    for command in ["check --format json", "explain --format json", "migrate"] {
+    for command in [
+        "check --format json",
+        "audit",
+        "audit --format json",
+        "audit --format sarif",
+        "explain --format json",
+        "migrate",
+    ] {
         let words = format!("{command} --env-file {}", file.path().display());
         let output = run(&words, &good());
         assert_eq!(output.status.code(), Some(10), "{command}");
@@ -217,6 +277,7 @@ fn env_file_that_makes_no_sense_is_a_fault_with_its_line_and_without_its_value()
 fn empty_environment_leads_to_the_env_file() {
     for (words, text) in [
         ("check", stdout as fn(&Output) -> String),
+        ("audit", stdout),
         ("explain", stderr),
     ] {
         let output = run(words, &[("PATH", "/bin")]);
@@ -253,6 +314,7 @@ fn misspelt_name_is_told_also_where_it_leaves_another_missing() {
     );
     for (words, text) in [
         ("check --role webapp", stdout as fn(&Output) -> String),
+        ("audit --role webapp", stdout),
         ("explain --role webapp", stderr),
     ] {
         let text = text(&run(words, &variables));
@@ -293,6 +355,10 @@ fn completions_are_there_for_every_shell_and_name_every_flag() {
             "strict",
             "format",
             "role",
+            "permit-dns",
+            "min-days",
+            "fail-on",
+            "suppressions",
         ] {
             assert!(stdout(&output).contains(flag), "{shell}: {flag}");
         }

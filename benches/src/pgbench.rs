@@ -1,6 +1,6 @@
 //! `pgbench`, PostgreSQL's own load generator, as a contestant.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::bed::{ACCOUNT, DB, HOST, MD5_ACCOUNT, Target};
@@ -67,6 +67,7 @@ fn contestant(
             .arg(format!("--client={clients}"))
             .arg(format!("--jobs={}", clients.min(2)))
             .arg(format!("--transactions={each}"));
+        command.stdout(Stdio::piped());
         let output = command.output().expect("pgbench can be started");
         let printed = String::from_utf8_lossy(&output.stdout);
         let said = String::from_utf8_lossy(&output.stderr);

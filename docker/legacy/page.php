@@ -51,5 +51,8 @@ try {
 } catch (PDOException $error) {
     http_response_code(503);
     header('Content-Type: text/plain; charset=utf-8');
-    echo $error->getMessage(), "\n";
+    // The visitor is told nothing of the database; whoever runs the page reads why in its log. A message may
+    // hold text of whoever answered, so that it is made one line.
+    error_log(addcslashes('database: ' . $error->getMessage(), "\0..\37\177"), 4);
+    echo "The database cannot be reached just now. Please try again later.\n";
 }

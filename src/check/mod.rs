@@ -4,13 +4,17 @@
 //! which of them failed; the pool stage then takes the way that a service takes. With MySQL that
 //! begins with the login, since the driver makes a connection of its own: it is the pool's first.
 
+mod pins;
 mod plan;
+mod probe;
 mod recorder;
 mod report;
 mod run;
 mod target;
 
+pub use self::pins::PinState;
 pub use self::plan::{CheckPlan, Connections, Progress, Waiting};
+pub use self::probe::{Limit, Probe, probe};
 pub use self::report::{
     CheckReport, ErrorReport, Millis, OtherFault, PoolReport, ServerReport, StageReport, Status,
     TargetReport, TlsReport, WARNINGS_UNDER_STRICT,

@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use super::plan::{CheckPlan, Progress, Waiting};
 use super::recorder::{Deadline, Recorder};
 use super::report::{CheckReport, ErrorReport, StageReport, Status, TargetReport};
-use super::target::{Target, is_choosy};
+use super::target::{Examined, Target, is_choosy};
 use crate::code::{ErrorCode, Stage};
+use crate::connect::staged;
 use crate::endpoint::Endpoint;
-use crate::settings::{Role, Settings, SettingsError};
-use crate::tls::TlsPolicy;
+use crate::settings::{Role, Settings};
 
 /// The first pause between two attempts under `--wait`, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -47,7 +47,7 @@ async fn check_role(
         waiting: None,
     });
     let started = Instant::now();
-    let (settings, policy) = match load(plan, role) {
+    let (settings, policy) = match staged::load(role, &plan.environment) {
         Ok(loaded) => loaded,
         Err(error) => {
             return vec![TargetReport::of_settings_error(
@@ -69,6 +69,7 @@ async fn check_role(
             endpoint,
             policy: &policy,
             connections: plan.connections.resolve(settings.pool().max_size),
+            examined: Examined::Closed,
             others_may_serve,
         };
         targets.push(persevere(plan, &target, &loaded, give_up, progress).await);
@@ -80,26 +81,6 @@ async fn check_role(
             .collect();
     }
     targets
-}
-
-/// Settings and files, every fault of either.
-fn load(plan: &CheckPlan, role: Role) -> Result<(Settings, TlsPolicy), SettingsError> {
-    match Settings::from_environment(role, &plan.environment) {
-        Ok(settings) => {
-            let policy = TlsPolicy::load(settings.tls()).map_err(|faults| {
-                SettingsError::new(faults).with_warnings(settings.warnings().to_vec())
-            })?;
-            Ok((settings, policy))
-        }
-        Err(error) => {
-            let files = error
-                .tls()
-                .and_then(|tls| TlsPolicy::load(tls).err())
-                .unwrap_or_default();
-            let faults = error.faults().iter().cloned().chain(files).collect();
-            Err(SettingsError::new(faults).with_warnings(error.warnings().to_vec()))
-        }
-    }
 }
 
 /// Tries one target, again and again while it may be starting and `--wait` allows it.

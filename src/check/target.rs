@@ -1,21 +1,23 @@
 //! One target, stage by stage.
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::recorder::{Awaited, Deadline, Recorder, Stopped};
 use super::report::{PoolReport, ServerReport, StageReport, TlsReport};
 use crate::code::{ErrorCode, Stage};
-use crate::connect::staged::{self, Connector, Session, Staged};
+use crate::connect::staged::{self, Connector, Introduced, Session, Staged};
 use crate::endpoint::{Endpoint, Engine, Host};
 use crate::failure::Failure;
 use crate::pool::{MySqlPool, Pool, PoolError, PostgresPool};
 use crate::settings::{Settings, TargetSession, Verification};
 use crate::tls::{Chain, TlsPolicy, Violation};
-use crate::wire::{Dialer, Greeted, Progress, Rejected, Secured, SslRequest, TlsFacts};
+use crate::wire::{Dialer, Greeted, Progress, Rejected, SslRequest, TlsFacts};
 
 const CONNECT_TIMEOUT: &str = "WA_DB_CONNECT_TIMEOUT";
 const READ_TIMEOUT: &str = "WA_DB_READ_TIMEOUT";
@@ -24,6 +26,16 @@ const LIMITED: &str = "lower WA_DB_POOL_MAX_SIZE or --connections, or raise the 
 /// How long the pool of the last stage may take to say goodbye.
 const CLOSING: Duration = Duration::from_secs(1);
 
+/// What becomes of the connection to a MySQL server that was examined. (PostgreSQL always logs in on it.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Examined {
+    /// It is closed, and the driver logs in on one of its own, as it does for a service.
+    Closed,
+    /// The driver logs in on it. The server then counts no aborted connection, which it would hold against
+    /// whoever looks again and again.
+    LoggedIn,
+}
+
 /// One server for one role.
 pub(super) struct Target<'a> {
     /// The role's settings, with this server alone in the list.
@@ -31,6 +43,7 @@ pub(super) struct Target<'a> {
     pub(super) endpoint: &'a Endpoint,
     pub(super) policy: &'a TlsPolicy,
     pub(super) connections: usize,
+    pub(super) examined: Examined,
     /// Whether a server of the other kind than `WA_DB_TARGET` is no failure, since the list holds
     /// others.
     pub(super) others_may_serve: bool,
@@ -50,10 +63,15 @@ impl Target<'_> {
             let touching = staged::touch_socket(self.settings, path, self.endpoint.port());
             Staged::Socket(recorder.stage(Stage::Connect, deadline, touching).await?)
         } else {
-            let secured = self.reach(recorder, &dialer, deadline).await?;
-            Staged::Tls(Box::new(secured))
+            self.reach(recorder, &dialer, deadline).await?
         };
         let is_local = matches!(staged, Staged::Socket(_));
+        // Who logs in on the connection that was examined shares its deadline; otherwise the driver for
+        // MySQL makes a connection of its own.
+        let login_deadline = match (self.settings.engine(), &staged) {
+            (Engine::Postgres, _) | (Engine::MySql, Staged::Introduced(_)) => deadline,
+            (Engine::MySql, _) => Deadline::after(self.settings.connect_timeout(), CONNECT_TIMEOUT),
+        };
         let logging_in = async {
             let connector = Connector::new(self.settings, self.policy)?;
             let session = staged::login(
@@ -65,12 +83,6 @@ impl Target<'_> {
                 staged,
             );
             Ok((session.await?, connector))
-        };
-        // PostgreSQL logs in on the connection that was examined and shares its deadline; the driver
-        // for MySQL makes a connection of its own.
-        let login_deadline = match self.settings.engine() {
-            Engine::Postgres => deadline,
-            Engine::MySql => Deadline::after(self.settings.connect_timeout(), CONNECT_TIMEOUT),
         };
         let (session, connector) = recorder
             .stage(Stage::Authenticate, login_deadline, logging_in)
@@ -90,9 +102,8 @@ impl Target<'_> {
         recorder: &Recorder<'_>,
         dialer: &Dialer,
         deadline: Deadline,
-    ) -> Result<Secured, Stopped> {
-        let (endpoint, policy) = (self.endpoint, self.policy);
-        let resolving = dialer.resolve(endpoint, deadline.at());
+    ) -> Result<Staged, Stopped> {
+        let resolving = dialer.resolve(self.endpoint, deadline.at());
         let mut addresses = recorder.stage(Stage::Resolve, deadline, resolving).await?;
         recorder.detail(Stage::Resolve, &addresses.to_string());
         let dialling = addresses.dial();
@@ -101,14 +112,7 @@ impl Target<'_> {
         let progress = Progress::start(Stage::Tls);
         let secure = async |address, stream| {
             progress.enter(Stage::Tls);
-            if self.settings.engine() == Engine::Postgres {
-                return dialer.secure(endpoint, policy, address, stream).await;
-            }
-            recorder.awaits(Some(Awaited::MySqlGreeting));
-            let greeted = Greeted::read(address, stream).await?;
-            recorder.awaits(None);
-            dialer
-                .answer(greeted, endpoint, policy, SslRequest::own())
+            self.secure(recorder, dialer, &progress, address, stream)
                 .await
         };
         let securing = async {
@@ -120,12 +124,42 @@ impl Target<'_> {
                 failure
             })
         };
-        let secured = recorder.stage(Stage::Tls, deadline, securing).await?;
-        recorder.detail(Stage::Connect, &secured.address.to_string());
-        self.warn_of_weakening(recorder, &secured.facts);
-        warn_of_pins(recorder, &secured.facts);
-        recorder.set_tls(report(&secured.facts));
-        Ok(secured)
+        let staged = recorder.stage(Stage::Tls, deadline, securing).await?;
+        if let Some(secured) = staged.secured() {
+            recorder.detail(Stage::Connect, &secured.address.to_string());
+            self.warn_of_weakening(recorder, &secured.facts);
+            warn_of_pins(recorder, &secured.facts);
+            recorder.set_tls(report(&secured.facts));
+        }
+        Ok(staged)
+    }
+
+    /// The tls stage at one address.
+    async fn secure(
+        &self,
+        recorder: &Recorder<'_>,
+        dialer: &Dialer,
+        progress: &Progress,
+        address: SocketAddr,
+        stream: TcpStream,
+    ) -> Result<Staged, Rejected> {
+        let (endpoint, policy) = (self.endpoint, self.policy);
+        if self.settings.engine() == Engine::Postgres {
+            let secured = dialer.secure(endpoint, policy, address, stream).await?;
+            return Ok(Staged::Tls(Box::new(secured)));
+        }
+        recorder.awaits(Some(Awaited::MySqlGreeting));
+        let greeted = Greeted::read(address, stream).await?;
+        recorder.awaits(None);
+        if let (Examined::LoggedIn, Connector::MySql(connector)) =
+            (self.examined, Connector::new(self.settings, policy)?)
+        {
+            let introducing =
+                Introduced::new(&connector, dialer, greeted, endpoint, policy, progress);
+            return Ok(Staged::Introduced(Box::new(introducing.await?)));
+        }
+        let secured = dialer.answer(greeted, endpoint, policy, SslRequest::own());
+        Ok(Staged::Tls(Box::new(secured.await?)))
     }
 
     fn warn_of_weakening(&self, recorder: &Recorder<'_>, facts: &TlsFacts) {

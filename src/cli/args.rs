@@ -4,6 +4,9 @@
     reason = "doc comments here are help texts, printed as they stand"
 )]
 
+mod audit;
+mod certs;
+mod monitor;
 mod pins;
 mod tunnel;
 
@@ -13,6 +16,12 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+pub(super) use self::audit::{AuditArgs, AuditFormat};
+pub(super) use self::certs::{
+    CertsArgs, CertsCommand, CheckDirArgs, DIRECTORY, HolderArgs, InitArgs, IssueArgs, OrderArgs,
+    RenewArgs, ShowArgs,
+};
+pub(super) use self::monitor::MonitorArgs;
 pub(super) use self::pins::{PinSourceArgs, PinsArgs};
 pub(super) use self::tunnel::TunnelArgs;
 use super::duration::{duration, positive_duration};
@@ -50,6 +59,12 @@ pub(super) enum Command {
     /// Connect as a service would, stage by stage, and say what is wrong
     #[command(long_about = CHECK_ABOUT, after_long_help = CHECK_AFTER)]
     Check(CheckArgs),
+    /// Say whether the link to each database is as safe as it should be, and what to change
+    #[command(long_about = audit::ABOUT, after_long_help = audit::AFTER)]
+    Audit(AuditArgs),
+    /// Make a private CA and the certificates of servers and clients, renew and check them
+    #[command(long_about = certs::help::ABOUT, after_long_help = certs::help::AFTER)]
+    Certs(CertsArgs),
     /// Show the effective settings, each with its source; secrets stay hidden
     #[command(long_about = EXPLAIN_ABOUT, after_long_help = EXPLAIN_AFTER)]
     Explain(ExplainArgs),
@@ -62,6 +77,9 @@ pub(super) enum Command {
     /// Carry the connections of programs in any language over verified TLS
     #[command(long_about = tunnel::ABOUT, after_long_help = tunnel::AFTER)]
     Tunnel(TunnelArgs),
+    /// Keep checking and auditing every target, and show what is found on a page
+    #[command(long_about = monitor::ABOUT, after_long_help = monitor::AFTER)]
+    Monitor(MonitorArgs),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_AFTER)]
     Completions {
@@ -134,12 +152,13 @@ pub(super) struct ScopeArgs {
 /// From where the variables come.
 #[derive(Debug, clap::Args)]
 pub(super) struct FileArgs {
-    /// Read variables from this file too; they win over the process environment
+    /// Read variables from this file too; they win over the process environment; may be given several
+    /// times, and later files win over earlier ones
     ///
-    /// The syntax is that of docker-compose's env_file. To try another value with it, change a copy:
-    /// --env-file <(sed 's/^WA_DB_PORT=.*/WA_DB_PORT=5433/' db.env)
+    /// The syntax is that of docker-compose's env_file. To try another value with it, put a file
+    /// behind it: --env-file db.env --env-file <(echo WA_DB_PORT=5433)
     #[arg(long, value_name = "FILE")]
-    pub(super) env_file: Option<PathBuf>,
+    pub(super) env_file: Vec<PathBuf>,
 }
 
 /// `--role`.
@@ -193,7 +212,8 @@ the variable to change and its hint the next thing to do. Nothing is written to 
 The tls stage also holds the server to the pins of WA_DB_SSL_PINS and the revocation lists of \
 WA_DB_SSL_CRL, and warns of what WA_DB_SSL_PINS_REPORT_ONLY would refuse. Where a certificate does not \
 keep to the policy and WA_DB_SSL_REPORT_FILE or WA_DB_SSL_REPORT_URI is set, it is reported; the check \
-waits up to 2 s at its end for reports to leave.";
+waits up to 2 s at its end for reports to leave, and warns of those that could not, which changes \
+no exit code.";
 
 const CHECK_AFTER: &str = "\
 Durations: 250ms, 10s, 5m, 1h; a bare number is seconds.
@@ -229,7 +249,7 @@ Examples:
 const EXPLAIN_ABOUT: &str = "\
 Show the effective settings, each with its source; secrets stay hidden.
 
-Nothing is dialled, and no certificate, key or list is opened: 'wa-db check' does that. Use it to see which of several variables won, what a default is, and what \
+Nothing is dialled, and no certificate, list or key but WA_DB_IDENTITY_FILE is opened: 'wa-db check' does that. Use it to see which of several variables won, what a default is, and what \
 WA_DB_CONNECTION_OPTION was taken to mean. Above the table stands the TLS depth: direct, where the \
 driver's own TLS can do all that is asked, or wire, where the variables named ask for more. Faults and \
 warnings of the settings go to stderr.";
@@ -239,7 +259,7 @@ Exit codes:
    0  the settings make sense (warnings are allowed)
    1  internal error
    2  usage
-  10  settings: a variable, the env-file or the password's file
+  10  settings: a variable, an env-file, or the password's file and what opens it
 
 Examples:
   wa-db explain --role webapp
@@ -257,7 +277,7 @@ Exit codes:
    0  the lines are printed, with or without notes on stderr; or nothing is to migrate
    1  internal error
    2  usage
-  10  settings: the string, or the env-file, has a fault; no line is printed
+  10  settings: the string, or an env-file, has a fault; no line is printed
 
 Example:
   wa-db migrate --env-file db.env > new.env
@@ -295,7 +315,7 @@ mod tests {
     fn check_without_flags_has_the_defaults_of_the_contract() {
         let args = check("").unwrap();
         assert_eq!(args.scope.role, None);
-        assert_eq!(args.scope.file.env_file, None);
+        assert!(args.scope.file.env_file.is_empty());
         assert_eq!(args.format, Format::Text);
         assert_eq!(args.connections, Connections::Count(NonZeroUsize::MIN));
         assert_eq!((args.wait, args.timeout), (None, None));
@@ -305,12 +325,13 @@ mod tests {
     #[test]
     fn every_flag_of_the_contract_is_understood() {
         let args = check(
-            "--role Coreapp --env-file db.env --format json --wait 60s --timeout 250ms \
+            "--role Coreapp --env-file db.env --env-file local.env --format json --wait 60s --timeout 250ms \
              --connections 8 --strict -v",
         )
         .unwrap();
         assert_eq!(args.scope.role, Some(RoleArg::Coreapp));
-        assert_eq!(args.scope.file.env_file, Some(PathBuf::from("db.env")));
+        let files = ["db.env", "local.env"].map(PathBuf::from);
+        assert_eq!(args.scope.file.env_file, files);
         assert_eq!(args.format, Format::Json);
         assert_eq!(args.wait, Some(Duration::from_secs(60)));
         assert_eq!(args.timeout, Some(Duration::from_millis(250)));
@@ -344,7 +365,7 @@ mod tests {
         }
         assert_eq!(Args::try_parse_from(["wa-db"]).unwrap_err().exit_code(), 2);
         assert_eq!(
-            Args::try_parse_from(["wa-db", "audit"])
+            Args::try_parse_from(["wa-db", "inspect"])
                 .unwrap_err()
                 .exit_code(),
             2

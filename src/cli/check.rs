@@ -8,13 +8,14 @@ use tokio::runtime::Runtime;
 use super::args::{CheckArgs, Format};
 use super::exit::{self, Exit};
 use super::logging;
-use super::printer;
+use super::printer::{self, Paint, Printer};
 use super::progress::Indicator;
 use super::runtime;
 use super::scope::{self, Scope};
 use super::text::{self, Verbosity};
 use super::waiting::Waiter;
 use crate::check::{self, CheckPlan, CheckReport};
+use crate::wire::LostReports;
 
 /// Runs the check that the flags ask for.
 pub(super) fn run(args: &CheckArgs) -> Exit {
@@ -39,7 +40,8 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
         Format::Text => text::print(&report, verbosity(args), printer),
     });
     if let Some(runtime) = runtime {
-        runtime::end(runtime);
+        let lost = runtime::end(runtime);
+        printer::to_stderr(|printer| print_lost(&lost, printer));
     }
     exit::printed(result, Exit::Code(report.exit_code()))
 }
@@ -68,6 +70,26 @@ fn execute(plan: &CheckPlan, logging: bool, quiet: bool) -> io::Result<(CheckRep
     Ok((report, runtime))
 }
 
+/// Says which reports came nowhere. The check is not about them, so its verdict stands.
+fn print_lost(lost: &[LostReports], printer: &mut Printer<'_>) -> io::Result<()> {
+    let mut lost = lost.iter();
+    lost.try_for_each(
+        |LostReports {
+             variable,
+             count,
+             why,
+         }| {
+            let told = match count {
+                1 => format!("{variable}: a report was not delivered: {why}"),
+                _ => format!(
+                    "{variable}: {count} reports were not delivered, the last one because {why}"
+                ),
+            };
+            printer.labelled("", Paint::Caution, "warning", &told)
+        },
+    )
+}
+
 fn verbosity(args: &CheckArgs) -> Verbosity {
     match (args.quiet, args.verbose) {
         (true, _) => Verbosity::Quiet,
@@ -82,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::cli::fixtures;
-    use crate::cli::printer::{Printer, Style};
+    use crate::cli::printer::Style;
 
     fn json(report: &CheckReport) -> String {
         let mut out = Vec::new();

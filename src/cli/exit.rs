@@ -67,6 +67,13 @@ pub(super) fn complain(message: &str) {
     printer::to_stderr(|printer| printer.fault("", message, ""));
 }
 
+/// Writes to stderr what the command line's grammar does not say.
+pub(super) fn usage(message: &str) -> Exit {
+    let hint = "'wa-db help' prints what there is";
+    printer::to_stderr(|printer| printer.fault("", message, hint));
+    Exit::Usage
+}
+
 fn panic_text(info: &PanicHookInfo<'_>) -> String {
     let place = info
         .location()

@@ -213,17 +213,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::cli::printer::Style;
+    use crate::cli::fixtures::PLAIN;
     use crate::settings::Environment;
 
     fn text(print: impl FnOnce(&mut Printer<'_>) -> io::Result<()>) -> String {
         let mut out = Vec::new();
-        let style = Style {
-            colour: false,
-            unicode: true,
-            width: None,
-        };
-        print(&mut Printer::new(&mut out, style)).unwrap();
+        print(&mut Printer::new(&mut out, PLAIN)).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -1,7 +1,10 @@
 //! Reports built by hand, with fixed numbers, for the tests of what is printed.
 
+#![allow(clippy::panic)]
+
 use std::time::Duration;
 
+use super::printer::Style;
 use crate::check::{
     CheckReport, ErrorReport, PoolReport, ServerReport, StageReport, TargetReport, TlsReport,
 };
@@ -9,6 +12,29 @@ use crate::code::{ErrorCode, Stage};
 use crate::endpoint::{Endpoint, Engine, Host};
 use crate::settings::Role;
 use crate::tls::CertificateFacts;
+
+/// A pipe that takes UTF-8.
+pub(super) const PLAIN: Style = Style {
+    colour: false,
+    unicode: true,
+    width: None,
+};
+
+/// A text without its colours; fails if it has other escape sequences.
+pub(super) fn stripped(coloured: &str) -> String {
+    let mut parts = coloured.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    let rest = parts.map(|part| {
+        let sgr = part.strip_prefix('[').and_then(|part| part.split_once('m'));
+        let (parameters, text) = sgr.unwrap_or_else(|| panic!("{part:?}"));
+        assert!(
+            parameters.chars().all(|c| c.is_ascii_digit() || c == ';'),
+            "{part:?}"
+        );
+        text
+    });
+    first + &rest.collect::<String>()
+}
 
 /// Both roles pass, at two engines.
 pub(super) fn passing() -> CheckReport {

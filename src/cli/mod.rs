@@ -1,6 +1,9 @@
 //! The `wa-db` command: flags in, text or JSON out.
 
 mod args;
+mod audit;
+mod certs;
+mod chains;
 mod check;
 mod duration;
 mod exit;
@@ -9,6 +12,7 @@ mod explain;
 mod fixtures;
 mod logging;
 mod migrate;
+mod monitor;
 mod own_roots;
 mod pins;
 mod printer;
@@ -16,6 +20,7 @@ mod progress;
 mod runtime;
 mod sanitize;
 mod scope;
+mod service;
 mod text;
 mod tunnel;
 mod waiting;
@@ -45,10 +50,16 @@ fn run(words: impl Iterator<Item = OsString>) -> Exit {
             own_roots::start_over(&args.scope);
             check::run(&args)
         }
+        Command::Audit(args) => audit::run(&args),
+        Command::Certs(args) => certs::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Pins(args) => pins::run(&args),
         Command::Tunnel(args) => tunnel::run(&args),
+        Command::Monitor(args) => {
+            own_roots::start_over(&args.scope);
+            monitor::run(&args)
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "wa-db", &mut script);

@@ -1,4 +1,4 @@
-//! A check that trusts only `WA_DB_SSL_CA` starts over without the system's certificate store:
+//! A check or a monitor that trusts only `WA_DB_SSL_CA` starts over without the system's certificate store:
 //! [`start_over`].
 //!
 //! native-tls reads the whole store twice for each connector, also where only roots of our own are
@@ -27,7 +27,7 @@ const EMPTY: &str = "/dev/null";
 /// Returns where that is not so, or cannot be done: then everything works as well, only slower.
 pub(super) fn start_over(args: &ScopeArgs) {
     let is_second = env::var_os(STORE).is_some_and(|store| store == EMPTY);
-    if is_second || !can_be_read_again(args.file.env_file.as_deref()) {
+    if is_second || !can_be_read_again(&args.file.env_file) {
         return;
     }
     let Some(program) = itself() else { return };
@@ -47,7 +47,7 @@ pub(super) fn start_over(args: &ScopeArgs) {
         .exec();
 }
 
-/// Whether every role has a CA of its own. Faults are left to the check, which tells them.
+/// Whether every role has a CA of its own. Faults are left to the command, which tells them.
 fn trusts_own_roots_only(args: &ScopeArgs) -> bool {
     Scope::read(args).is_ok_and(|scope| {
         scope.roles.iter().all(|role| {
@@ -61,8 +61,8 @@ fn trusts_own_roots_only(args: &ScopeArgs) -> bool {
 }
 
 /// A pipe gives what it holds only once.
-fn can_be_read_again(env_file: Option<&Path>) -> bool {
-    env_file.is_none_or(Path::is_file)
+fn can_be_read_again(env_files: &[PathBuf]) -> bool {
+    env_files.iter().all(|file| file.is_file())
 }
 
 /// The running program, unless it was started by another one in its place, such as a dynamic linker
@@ -77,16 +77,19 @@ fn itself() -> Option<PathBuf> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::path::Path;
+    use std::path::PathBuf;
 
     use super::can_be_read_again;
 
     #[test]
     fn an_env_file_that_is_no_file_is_not_read_twice() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        assert!(can_be_read_again(None));
-        assert!(can_be_read_again(Some(file.path())));
-        assert!(!can_be_read_again(Some(Path::new("/dev/null"))));
-        assert!(!can_be_read_again(Some(Path::new("/no/such/file"))));
+        let file = file.path().to_owned();
+        let pipe = PathBuf::from("/dev/null");
+        assert!(can_be_read_again(&[]));
+        assert!(can_be_read_again(std::slice::from_ref(&file)));
+        assert!(!can_be_read_again(std::slice::from_ref(&pipe)));
+        assert!(!can_be_read_again(&[file, pipe]));
+        assert!(!can_be_read_again(&["/no/such/file".into()]));
     }
 }

@@ -1,7 +1,6 @@
 //! `wa-db pins`: the pins of a server's chain, or of a key in a file.
 
 mod files;
-mod look;
 mod notes;
 mod report;
 #[cfg(test)]
@@ -10,8 +9,9 @@ mod text;
 
 use std::io;
 
-use self::report::{PinsReport, TargetPins};
+use self::report::PinsReport;
 use super::args::{Format, PinsArgs};
+use super::chains::{self, TargetChain};
 use super::exit::{self, Exit};
 use super::logging;
 use super::printer::{self, Paint};
@@ -44,7 +44,7 @@ pub(super) fn run(args: &PinsArgs) -> Exit {
             let targets = roles.into_iter();
             PinsReport::new(
                 targets
-                    .map(|role| TargetPins::of_settings_error(role, error.clone()))
+                    .map(|role| TargetChain::of_settings_error(role, error.clone()))
                     .collect(),
                 &[],
             )
@@ -87,7 +87,7 @@ fn without_pins(mut scope: Scope) -> (Scope, Vec<Pin>) {
 fn execute((scope, set): &(Scope, Vec<Pin>), logging: bool) -> io::Result<PinsReport> {
     let runtime = runtime::start()?;
     let indicator = Indicator::beside(logging);
-    let targets = runtime.block_on(look::at_all(scope, &|progress| indicator.show(progress)));
+    let targets = runtime.block_on(chains::at_all(scope, &|progress| indicator.show(progress)));
     drop(indicator);
     runtime::end(runtime);
     Ok(PinsReport::new(targets, set))

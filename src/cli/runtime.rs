@@ -3,21 +3,25 @@
 use std::io;
 use std::time::Duration;
 
+use tokio::join;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::wire::flush_reports;
+use crate::connect::delivered;
+use crate::wire::{LostReports, flush_reports};
 
-/// How long reports of certificates may take to leave when everything else is done.
+/// How long goodbyes to servers and reports of certificates may take to leave when everything else is done.
 const FLUSH: Duration = Duration::from_secs(2);
 
-/// One thread is enough for a command that looks at servers, and ready sooner than several.
+/// One thread is enough for a command that looks at servers, and ready sooner than several; a tunnel has more
+/// of its own for sessions.
 pub(super) fn start() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-/// Lets reports leave, then ends what still runs: a name lookup that outlived its deadline must
-/// not hold the process up.
-pub(super) fn end(runtime: Runtime) {
-    runtime.block_on(flush_reports(FLUSH));
+/// Lets goodbyes and reports leave, then ends what still runs: a name lookup that outlived its deadline must
+/// not hold the process up. Returns the reports that were lost.
+pub(super) fn end(runtime: Runtime) -> Vec<LostReports> {
+    let (lost, ()) = runtime.block_on(async { join!(flush_reports(FLUSH), delivered(FLUSH)) });
     runtime.shutdown_background();
+    lost
 }

@@ -13,7 +13,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// Reads the env-file, and from `--role` or else `WA_DB_ROLE` whose settings are meant.
+    /// Reads the env-files, and from `--role` or else `WA_DB_ROLE` whose settings are meant.
     ///
     /// A `WA_DB_ROLE` without meaning is left to the settings, which tell it among all faults.
     pub(super) fn read(args: &ScopeArgs) -> Result<Self, SettingsError> {
@@ -31,12 +31,23 @@ impl Scope {
     }
 }
 
-/// The process environment, with the env-file laid over it.
+/// The process environment, with the env-files laid over it one after the other.
+///
+/// # Errors
+/// Every fault of every file.
 pub(super) fn environment(args: &FileArgs) -> Result<Environment, SettingsError> {
-    let environment = Environment::process();
-    match &args.env_file {
-        Some(path) => environment.with_env_file(path),
-        None => Ok(environment),
+    let mut environment = Environment::process();
+    let mut faults = Vec::new();
+    for path in &args.env_file {
+        match environment.clone().with_env_file(path) {
+            Ok(with_file) => environment = with_file,
+            Err(error) => faults.extend_from_slice(error.faults()),
+        }
+    }
+    if faults.is_empty() {
+        Ok(environment)
+    } else {
+        Err(SettingsError::new(faults))
     }
 }
 

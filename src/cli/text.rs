@@ -7,7 +7,9 @@ mod tests;
 
 use std::io;
 
-use self::layout::{Layout, millis};
+pub(super) use self::certificate::{days_left, validity};
+pub(super) use self::layout::Layout;
+use self::layout::millis;
 use super::printer::{Paint, Printer};
 use crate::check::{
     CheckReport, ErrorReport, StageReport, Status, TargetReport, WARNINGS_UNDER_STRICT,

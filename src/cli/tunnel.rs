@@ -6,9 +6,9 @@ use super::logging;
 use super::printer;
 use super::runtime;
 use super::scope;
-use crate::code::Stage;
+use super::service::{self, refused};
 use crate::settings::{Role, Settings, SettingsError, role_of};
-use crate::tunnel::{self, Options, TlsFiles};
+use crate::tunnel::{self, Options};
 
 /// Runs the tunnel that the flags ask for.
 pub(super) fn run(args: &TunnelArgs) -> Exit {
@@ -36,10 +36,7 @@ pub(super) fn run(args: &TunnelArgs) -> Exit {
     for warning in settings.warnings() {
         tracing::warn!("{}", warning.message);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    let runtime = match runtime::start() {
         Ok(runtime) => runtime,
         Err(error) => {
             exit::complain(&format!("cannot start the runtime: {error}"));
@@ -47,7 +44,8 @@ pub(super) fn run(args: &TunnelArgs) -> Exit {
         }
     };
     let ended = runtime.block_on(tunnel::run(&options(args), &settings));
-    runtime::end(runtime);
+    // Its goodbyes and reports have left.
+    runtime.shutdown_background();
     match ended {
         Ok(()) => Exit::Success,
         Err(error) => refused(&error),
@@ -55,14 +53,6 @@ pub(super) fn run(args: &TunnelArgs) -> Exit {
 }
 
 fn options(args: &TunnelArgs) -> Options {
-    let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(cert), Some(key)) => Some(TlsFiles {
-            cert: cert.clone(),
-            key: key.clone(),
-            client_ca: args.tls_client_ca.clone(),
-        }),
-        _ => None,
-    };
     Options {
         listen: args.listen.clone(),
         max_connections: args.max_connections,
@@ -71,17 +61,10 @@ fn options(args: &TunnelArgs) -> Options {
         admin: args.admin,
         drain: args.drain,
         inject: args.inject,
-        tls,
+        tls: service::tls_files(
+            args.tls_cert.as_ref(),
+            args.tls_key.as_ref(),
+            args.tls_client_ca.as_ref(),
+        ),
     }
-}
-
-/// Prints why the tunnel does not start.
-fn refused(error: &SettingsError) -> Exit {
-    printer::to_stderr(|printer| {
-        for fault in error.faults() {
-            printer.fault("", &fault.message, &fault.hint)?;
-        }
-        Ok(())
-    });
-    Exit::Code(Stage::Settings.exit_code())
 }

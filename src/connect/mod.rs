@@ -4,6 +4,8 @@
 //! (`WA_DB_CONNECT_TIMEOUT`), and every attempt is kept in the error.
 
 pub(crate) mod after_tls;
+#[cfg(feature = "cli")]
+mod answer;
 mod described;
 mod error;
 #[cfg(feature = "cli")]
@@ -20,6 +22,8 @@ mod target;
 pub(crate) mod trust;
 
 pub use self::error::{Attempt, ConnectError};
+#[cfg(feature = "cli")]
+pub(crate) use self::mysql::delivered;
 #[cfg(feature = "mysql")]
 pub use self::mysql::{MySqlConnection, MySqlConnector};
 #[cfg(feature = "cli")]

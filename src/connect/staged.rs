@@ -1,21 +1,24 @@
 //! A connection made one stage at a time, for whoever wants to know where it breaks.
 //!
 //! The stages before the login are our own dialer's. PostgreSQL logs in on the very stream that
-//! was examined; `mysql_async` takes no stream, so it makes a connection of its own.
+//! was examined. `mysql_async` takes no stream: it makes a connection of its own, or is introduced to the
+//! server where a connection that was examined and dropped would be counted against us.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use super::answer::Row;
 use super::facts::SessionFacts;
-use super::mysql::{MySqlConnector, session as mysql_session};
+use super::mysql::{self, MySqlConnector, session as mysql_session};
+pub(crate) use super::postgres::LoginMethod;
 use super::postgres::{self, PostgresConnector, session as postgres_session};
 pub(crate) use super::target::judge;
 use crate::code::Stage;
 use crate::endpoint::{Endpoint, Engine};
 use crate::failure::Failure;
-use crate::settings::{Settings, TargetSession};
+use crate::settings::{Environment, Role, Settings, SettingsError, TargetSession};
 use crate::tls::TlsPolicy;
-use crate::wire::{Dialer, Progress, Secured, dial};
+use crate::wire::{Dialer, Greeted, Progress, Rejected, Secured, dial};
 
 /// What a MySQL server may send in one packet to a session that asks a handful of small questions.
 const PACKET_LIMIT: usize = 1024 * 1024;
@@ -26,6 +29,14 @@ pub(crate) enum Staged {
     Socket(PathBuf),
     /// TLS is set up and the server is trusted as far as the policy asks.
     Tls(Box<Secured>),
+    /// The same, and the driver of MySQL is about to log in on that very connection.
+    Introduced(Box<Introduced>),
+}
+
+/// A MySQL server that is secured, and a driver that is about to log in on that very connection.
+pub(crate) struct Introduced {
+    connector: MySqlConnector,
+    driver: mysql::Introduced,
 }
 
 /// Makes connections to the server that was examined, by the policy it was examined with.
@@ -38,6 +49,29 @@ pub(crate) enum Connector {
 pub(crate) enum Session {
     Postgres(Box<postgres::LoggedIn>),
     MySql(Box<mysql_async::Conn>),
+}
+
+/// Settings and files of one role, or every fault of either.
+pub(crate) fn load(
+    role: Role,
+    environment: &Environment,
+) -> Result<(Settings, TlsPolicy), SettingsError> {
+    match Settings::from_environment(role, environment) {
+        Ok(settings) => {
+            let policy = TlsPolicy::load(settings.tls()).map_err(|faults| {
+                SettingsError::new(faults).with_warnings(settings.warnings().to_vec())
+            })?;
+            Ok((settings, policy))
+        }
+        Err(error) => {
+            let files = error
+                .tls()
+                .and_then(|tls| TlsPolicy::load(tls).err())
+                .unwrap_or_default();
+            let faults = error.faults().iter().cloned().chain(files).collect();
+            Err(SettingsError::new(faults).with_warnings(error.warnings().to_vec()))
+        }
+    }
 }
 
 impl Connector {
@@ -57,6 +91,38 @@ impl Connector {
     }
 }
 
+impl Staged {
+    /// What was secured, where it is no socket.
+    pub(crate) fn secured(&self) -> Option<&Secured> {
+        match self {
+            Self::Socket(_) => None,
+            Self::Tls(secured) => Some(secured),
+            Self::Introduced(introduced) => Some(introduced.driver.secured()),
+        }
+    }
+}
+
+impl Introduced {
+    /// Secures a connection to a server that has greeted, for the driver to log in on it.
+    ///
+    /// # Errors
+    /// Stages `settings` and `tls`.
+    pub(crate) async fn new(
+        connector: &MySqlConnector,
+        dialer: &Dialer,
+        greeted: Greeted,
+        endpoint: &Endpoint,
+        policy: &TlsPolicy,
+        progress: &Progress,
+    ) -> Result<Self, Rejected> {
+        let driver = connector.introduce(dialer, greeted, endpoint, policy, progress);
+        Ok(Self {
+            driver: driver.await?,
+            connector: connector.clone(),
+        })
+    }
+}
+
 impl Session {
     /// Asks the server about the session.
     pub(crate) async fn facts(&mut self) -> Result<SessionFacts, Failure> {
@@ -66,11 +132,46 @@ impl Session {
         }
     }
 
+    /// Asks the server a question of one statement, in its own language and in the text protocol.
+    /// `None`: it refuses to answer and goes on, since the account may not ask or it is too old to
+    /// know. Rows and texts beyond any sensible number and length are left out.
+    pub(crate) async fn ask(&mut self, question: &str) -> Result<Option<Vec<Row>>, Failure> {
+        match self {
+            Self::Postgres(session) => postgres_session::ask(session, question).await,
+            Self::MySql(conn) => mysql_session::ask(conn, question).await,
+        }
+    }
+
+    /// What a PostgreSQL server asked for before it let the account in.
+    pub(crate) fn login_method(&self) -> Option<LoginMethod> {
+        match self {
+            Self::Postgres(session) => session.monitor.login_method(),
+            Self::MySql(_) => None,
+        }
+    }
+
     /// Whether the login was bound to the TLS channel.
     pub(crate) fn is_channel_bound(&self) -> bool {
         match self {
             Self::Postgres(session) => session.monitor.is_channel_bound(),
             Self::MySql(_) => false,
+        }
+    }
+
+    /// Whether the server proved in the login that it knows the password (SCRAM).
+    pub(crate) fn is_proven(&self) -> bool {
+        match self {
+            Self::Postgres(session) => session.monitor.is_proven(),
+            Self::MySql(_) => false,
+        }
+    }
+
+    /// Whether the server says that it lets nobody in without TLS. PostgreSQL, where that depends on
+    /// who comes from where, does not say.
+    pub(crate) async fn requires_tls(&mut self) -> Result<Option<bool>, Failure> {
+        match self {
+            Self::Postgres(_) => Ok(None),
+            Self::MySql(conn) => mysql_session::requires_tls(conn).await.map(Some),
         }
     }
 
@@ -130,6 +231,11 @@ pub(crate) async fn login(
             };
             let session = postgres::login_secured(*secured, server, &progress).await?;
             Ok(Session::Postgres(Box::new(session)))
+        }
+        (_, Staged::Introduced(introduced)) => {
+            let Introduced { connector, driver } = *introduced;
+            let conn = connector.login(driver, dialer, endpoint, policy).await?;
+            Ok(Session::MySql(Box::new(conn)))
         }
         (Connector::MySql(connector), staged) => {
             // Whatever was examined is closed before the driver dials.

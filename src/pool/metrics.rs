@@ -16,13 +16,13 @@
 //! they are first seen, since a gauge that says 0 would be an alarm.
 
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use metrics::{Gauge, Histogram, counter, gauge, histogram};
 
 use crate::code::{ErrorCode, Stage};
 use crate::settings::Role;
-use crate::tls::CertificateExpiries;
+use crate::tls::{CertificateExpiries, seconds_left};
 
 /// The handles of one pool.
 pub(super) struct PoolMetrics {
@@ -97,15 +97,7 @@ impl PoolMetrics {
                         "role" => self.role, "engine" => self.engine, "certificate" => name
                     )
                 })
-                .set(seconds_until(end));
+                .set(seconds_left(end));
         }
-    }
-}
-
-/// Negative for what has been.
-fn seconds_until(moment: SystemTime) -> f64 {
-    match moment.duration_since(SystemTime::now()) {
-        Ok(left) => left.as_secs_f64(),
-        Err(past) => -past.duration().as_secs_f64(),
     }
 }

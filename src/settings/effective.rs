@@ -83,9 +83,10 @@ fn value(variable: &str, settings: &Settings, environment: &Environment) -> Opti
         var::USERNAME => Some(settings.username.clone()),
         var::PASSWORD => hidden(matches!(settings.password, PasswordSource::Inline(_))),
         var::PASSWORD_FILE => match &settings.password {
-            PasswordSource::File(file) => Some(path(file)),
+            PasswordSource::File(file) => Some(path(file.path())),
             PasswordSource::None | PasswordSource::Inline(_) => None,
         },
+        var::IDENTITY_FILE => environment.get(variable).map(|text| path(Path::new(text))),
         // The variable holds the name without its prefix; the default has none.
         var::NAME => environment
             .get(variable)
@@ -100,8 +101,8 @@ fn value(variable: &str, settings: &Settings, environment: &Environment) -> Opti
         var::SSL_KEY_PASSWORD_FILE => tls
             .identity
             .as_ref()
-            .and_then(|identity| identity.key_password_file.as_deref())
-            .map(path),
+            .and_then(|identity| identity.key_password_file.as_ref())
+            .map(|file| path(file.path())),
         var::SSL_VERIFY => Some(
             match tls.verification {
                 Verification::Full => "on",
@@ -217,6 +218,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::settings::SecretFile;
 
     #[test]
     fn effective_settings_name_the_source_of_every_value() {
@@ -312,7 +314,7 @@ mod tests {
             assert_eq!(value("WA_DB_SSL_KEY_PASSWORD_FILE"), shown);
             assert!(!format!("{settings:?}").contains("hunter2"));
         }
-        let source = PasswordSource::File("hunter2-Secret".into());
+        let source = PasswordSource::File(SecretFile::password("hunter2-Secret".into(), None));
         assert!(!format!("{source:?}").contains("hunter2"));
     }
 }

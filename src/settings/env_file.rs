@@ -47,7 +47,7 @@ pub(super) fn read(path: &Path) -> Result<EnvFile, Vec<Fault>> {
 }
 
 /// A value written so that [`parse`], and compose, read it back as it is.
-pub(super) fn quoted(value: &str) -> String {
+pub(crate) fn quoted(value: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "/._-:,+%=[]".contains(c);
     if value.chars().all(safe) {
         return value.to_owned();

@@ -28,6 +28,17 @@ pub enum Source {
     Default,
 }
 
+impl Source {
+    /// The source as a sentence has it.
+    pub(super) fn in_words(&self) -> String {
+        match self {
+            Self::EnvFile(_) => self.to_string(),
+            Self::Process => "the process environment".to_owned(),
+            Self::CommandLine | Self::Legacy(_) | Self::Default => format!("the {self}"),
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -46,7 +57,8 @@ impl Serialize for Source {
     }
 }
 
-/// The `WA_DB_*` variables, each with its source. All other variables are left alone.
+/// The `WA_DB_*` variables, each with its source, and the services' own `WA_SECRET`. All other
+/// variables are left alone.
 ///
 /// Its `Debug` shows names and sources, never values.
 #[derive(Clone, Debug, Default)]
@@ -59,12 +71,32 @@ pub struct Environment {
 struct Variable {
     value: Value,
     source: Source,
+    /// What the process says, where an env-file says it anew.
+    under: Option<Value>,
 }
 
 #[derive(Clone, Debug)]
 enum Value {
     Text(Secret),
     NotUtf8,
+}
+
+impl Variable {
+    /// The env-file that says otherwise than the process does. What the process leaves unset
+    /// or empty is not contradicted.
+    fn overriding(&self) -> Option<&Path> {
+        let Source::EnvFile(file) = &self.source else {
+            return None;
+        };
+        let contradicted = match (&self.under, &self.value) {
+            (Some(Value::Text(under)), Value::Text(value)) => {
+                !under.is_empty() && under.expose() != value.expose()
+            }
+            (Some(Value::NotUtf8), _) => true,
+            _ => false,
+        };
+        contradicted.then_some(file)
+    }
 }
 
 impl Environment {
@@ -126,31 +158,43 @@ impl Environment {
         self
     }
 
-    /// Sets a variable that is ours; any other name is passed over.
+    /// This environment with a variable that the command line sets.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.set(name.to_owned(), Secret::new(value), Source::CommandLine);
+        self
+    }
+
+    /// Sets a variable that is kept; any other name is passed over.
     pub(super) fn set(&mut self, name: String, value: Secret, source: Source) {
-        if variables::is_ours(&name) {
-            self.variables.insert(
-                name,
-                Variable {
-                    value: Value::Text(value),
-                    source,
-                },
-            );
+        if variables::is_kept(&name) {
+            let before = self.variables.remove(&name);
+            let under = before.and_then(|before| match before.source {
+                Source::Process => Some(before.value),
+                _ => before.under,
+            });
+            let value = Value::Text(value);
+            let variable = Variable {
+                value,
+                source,
+                under,
+            };
+            self.variables.insert(name, variable);
         }
     }
 
-    /// The names of the variables that are set, empty ones left out.
+    /// The names of our variables that are set, empty ones left out.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.variables
             .keys()
             .map(String::as_str)
-            .filter(|name| self.get(name).is_some())
+            .filter(|name| variables::is_ours(name) && self.get(name).is_some())
     }
 
     /// Notes what is wrong or odd with the environment itself.
     pub(super) fn report(&self, report: &mut Report) {
         for (name, variable) in &self.variables {
-            if matches!(variable.value, Value::NotUtf8) {
+            if variables::is_ours(name) && matches!(variable.value, Value::NotUtf8) {
                 report.fault(Fault::invalid(
                     name,
                     format!("{} holds bytes that are not UTF-8", name.escape_debug()),
@@ -161,6 +205,18 @@ impl Environment {
         for warning in &self.warnings {
             report.warn(&warning.variable, warning.message.clone());
         }
+        for (name, variable) in &self.variables {
+            if variables::is_ours(name)
+                && let Some(file) = variable.overriding()
+            {
+                let message = format!(
+                    "{} is set to another value by the process environment: env-file {} wins",
+                    name.escape_debug(),
+                    file.display()
+                );
+                report.warn(name, message);
+            }
+        }
         variables::warn_of_unknown(self.names(), report);
     }
 
@@ -168,7 +224,7 @@ impl Environment {
         let mut environment = Self::default();
         for (name, value) in pairs {
             let name = name.to_string_lossy().into_owned();
-            if !variables::is_ours(&name) {
+            if !variables::is_kept(&name) {
                 continue;
             }
             let value = match value.into_string() {
@@ -180,6 +236,7 @@ impl Environment {
                 Variable {
                     value,
                     source: Source::Process,
+                    under: None,
                 },
             );
         }
@@ -209,6 +266,24 @@ mod tests {
         assert_eq!(faults[0].variable, "WA_DB_HOSTNAME");
         assert!(warnings.is_empty());
         assert_eq!(environment.get("WA_DB_HOSTNAME"), None);
+    }
+
+    #[test]
+    fn the_services_secret_is_kept_and_nobody_is_told_of_it() {
+        let bytes = OsString::from_vec(vec![b'h', 0xff]);
+        for environment in [
+            Environment::from_pairs([("WA_SECRET", "hunter2")]),
+            Environment::from_os(vec![("WA_SECRET".into(), bytes)].into_iter()),
+        ] {
+            let mut report = Report::default();
+            environment.report(&mut report);
+            let (faults, warnings) = report.finish();
+            assert!(faults.is_empty() && warnings.is_empty(), "{faults:?}");
+            assert_eq!(environment.names().count(), 0);
+            assert!(!format!("{environment:?}").contains("hunter2"));
+        }
+        let environment = Environment::from_pairs([("WA_SECRET", "hunter2")]);
+        assert_eq!(environment.get("WA_SECRET"), Some("hunter2"));
     }
 
     #[test]
@@ -242,6 +317,47 @@ mod tests {
         assert_eq!(environment.get("WA_DB_SSL_CA"), None);
         assert_eq!(environment.get("WA_DB_NAME"), Some("shop"));
         assert_eq!(environment.source("WA_DB_NAME"), Source::Process);
+    }
+
+    #[test]
+    fn an_env_file_that_says_otherwise_than_the_process_is_warned_of_without_either_value() {
+        for (process, files, warned) in [
+            ("hunter2", &["WA_DB_PASSWORD=swordfish"][..], true),
+            ("hunter2", &["WA_DB_PASSWORD="], true),
+            ("hunter2", &["WA_DB_PASSWORD=hunter2"], false),
+            ("hunter2", &["WA_DB_PASSWORD"], false),
+            ("hunter2", &["WA_DB_NAME=swordfish"], false),
+            ("", &["WA_DB_PASSWORD=swordfish"], false),
+            // What counts is what the last file says.
+            ("hunter2", &["WA_DB_PASSWORD=x", "WA_DB_PASSWORD=y"], true),
+            (
+                "hunter2",
+                &["WA_DB_PASSWORD=x", "WA_DB_PASSWORD=hunter2"],
+                false,
+            ),
+            ("", &["WA_DB_PASSWORD=x", "WA_DB_PASSWORD=y"], false),
+        ] {
+            let mut environment = Environment::from_pairs([("WA_DB_PASSWORD", process)]);
+            let mut last = None;
+            for text in files {
+                let file = tempfile::NamedTempFile::new().unwrap();
+                std::fs::write(file.path(), text).unwrap();
+                environment = environment.with_env_file(file.path()).unwrap();
+                last = Some(file);
+            }
+            let mut report = Report::default();
+            environment.report(&mut report);
+            let (_, warnings) = report.finish();
+            assert_eq!(warnings.len(), usize::from(warned), "{process} {files:?}");
+            for warning in warnings {
+                assert_eq!(warning.variable, "WA_DB_PASSWORD");
+                let file = last.as_ref().unwrap().path().display().to_string();
+                assert!(warning.message.contains(&file), "{}", warning.message);
+                for value in ["hunter2", "swordfish"] {
+                    assert!(!warning.message.contains(value), "{}", warning.message);
+                }
+            }
+        }
     }
 
     #[test]

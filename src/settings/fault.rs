@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::environment::{Environment, Source};
 use super::tls::TlsSettings;
 use super::variables;
 use crate::code::{ErrorCode, Stage};
@@ -85,6 +86,8 @@ impl SettingsError {
     /// into no error at all by the caller.
     pub fn new(mut faults: Vec<Fault>) -> Self {
         faults.sort_by_key(|fault| variables::rank(&fault.variable));
+        // One identity file opens several secrets, each of which finds what is wrong with it.
+        faults.dedup();
         Self {
             faults,
             warnings: Vec::new(),
@@ -139,24 +142,54 @@ impl std::error::Error for SettingsError {}
 /// Collects faults and warnings while settings are put together, so that all are told at once.
 #[derive(Debug, Default)]
 pub(super) struct Report {
-    faults: Vec<Fault>,
+    faults: Vec<Noted>,
     warnings: Vec<Warning>,
+}
+
+/// A fault, and the variables that contradict each other where it is one between two.
+#[derive(Debug)]
+struct Noted {
+    fault: Fault,
+    between: Option<[&'static str; 2]>,
 }
 
 impl Report {
     /// The value, or `None` after its fault was noted.
     pub(super) fn keep<T>(&mut self, result: Result<T, Fault>) -> Option<T> {
-        result.map_err(|fault| self.faults.push(fault)).ok()
+        result.map_err(|fault| self.fault(fault)).ok()
     }
 
     /// The value, or `None` after all its faults were noted.
     pub(super) fn keep_all<T>(&mut self, result: Result<T, Vec<Fault>>) -> Option<T> {
-        result.map_err(|faults| self.faults.extend(faults)).ok()
+        let note = |faults: Vec<Fault>| faults.into_iter().for_each(|fault| self.fault(fault));
+        result.map_err(note).ok()
     }
 
     /// Notes a fault.
     pub(super) fn fault(&mut self, fault: Fault) {
-        self.faults.push(fault);
+        let between = None;
+        self.faults.push(Noted { fault, between });
+    }
+
+    /// Notes that two variables contradict each other.
+    pub(super) fn contradiction(&mut self, between: [&'static str; 2], fault: Fault) {
+        let between = Some(between);
+        self.faults.push(Noted { fault, between });
+    }
+
+    /// Has each contradiction say where the two values come from, unless that is one place.
+    pub(super) fn tell_origins(&mut self, environment: &Environment) {
+        for Noted { fault, between } in &mut self.faults {
+            let Some(names @ [one, other]) = between.take() else {
+                continue;
+            };
+            let [first, second] = names.map(|name| environment.source(name));
+            if first != second && ![&first, &second].contains(&&Source::Default) {
+                let (first, second) = (first.in_words(), second.in_words());
+                let told = format!(" ({one} comes from {first}, {other} from {second})");
+                fault.message.push_str(&told);
+            }
+        }
     }
 
     /// Notes a warning. The message names the variable.
@@ -177,7 +210,8 @@ impl Report {
     pub(super) fn finish(mut self) -> (Vec<Fault>, Vec<Warning>) {
         self.warnings
             .sort_by_key(|warning| variables::rank(&warning.variable));
-        (self.faults, self.warnings)
+        let faults = self.faults.into_iter().map(|noted| noted.fault);
+        (faults.collect(), self.warnings)
     }
 }
 

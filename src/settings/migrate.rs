@@ -50,6 +50,9 @@ pub fn migrate(environment: &Environment) -> Result<Migration, SettingsError> {
             );
             migration.notes.push(note);
         } else {
+            if item.variable == var::SSL_CRL {
+                migration.notes.push(of_missing_lists(&item.option));
+            }
             let value = Secret::new(item.value);
             let line = format!("{}={}", item.variable, env_file::quoted(value.expose()));
             migration.lines.push(line);
@@ -74,4 +77,15 @@ pub fn migrate(environment: &Environment) -> Result<Migration, SettingsError> {
         .notes
         .push(format!("remove {name} from the environment of coreapp"));
     Ok(migration)
+}
+
+/// Where the old clients were stricter: both have OpenSSL ask for a list of every CA of the chain
+/// (`X509_V_FLAG_CRL_CHECK_ALL`), and refuse a certificate whose CA has none.
+fn of_missing_lists(option: &str) -> String {
+    let name = var::SSL_CRL;
+    format!(
+        "{option}: libpq and MySQL's client refuse a certificate whose CA has no list; with {name} it is \
+         accepted and warned of: let {name} hold a list of each CA of the server's chain, until \
+         wa-db check --strict passes"
+    )
 }

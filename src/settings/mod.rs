@@ -10,9 +10,11 @@ mod migrate;
 mod network;
 mod options;
 mod parse;
+mod permissions;
 mod pins;
 mod raw;
 mod reports;
+mod secret_file;
 mod shown_path;
 mod small_file;
 mod tls;
@@ -22,6 +24,8 @@ mod variables;
 use std::time::Duration;
 
 pub use self::effective::Effective;
+#[cfg(feature = "cli")]
+pub(crate) use self::env_file::quoted;
 pub use self::environment::{Environment, Source};
 pub use self::fault::{Fault, SettingsError, Warning};
 pub use self::migrate::{Migration, migrate};
@@ -29,14 +33,20 @@ pub use self::network::AllowedNetworks;
 pub use self::options::{
     ChannelBinding, PasswordSource, PoolSettings, Recycle, Role, TargetSession,
 };
+pub(crate) use self::permissions::require_private;
 pub use self::pins::{Pin, PinSet};
 pub use self::reports::{ReportTargets, ReportUri};
-pub(crate) use self::shown_path::{may_show, shown_path};
+pub use self::secret_file::SecretFile;
+#[cfg(feature = "cli")]
+pub(crate) use self::shown_path::may_show;
+pub(crate) use self::shown_path::shown_path;
 pub(crate) use self::small_file::{Content, read_regular};
 pub use self::tls::{
     CrlStale, Depth, IdentityFiles, Negotiation, SecurityLevel, TlsSettings, Verification,
 };
 pub use self::tunnel::TunnelSettings;
+#[cfg(feature = "cli")]
+pub(crate) use self::variables::nearest;
 use crate::endpoint::{Endpoint, Engine};
 
 /// What one role's environment says, parsed and free of contradictions.
@@ -73,8 +83,9 @@ impl Settings {
 
     /// The settings of one role from an [`Environment`].
     ///
-    /// The only file that is opened is `WA_DB_PASSWORD_FILE`; certificates and keys are read where
-    /// TLS is set up.
+    /// The only files that are opened are those of secrets that may be encrypted: `WA_DB_PASSWORD_FILE`,
+    /// with it `WA_DB_IDENTITY_FILE`, and where that is set `WA_DB_SSL_KEY_PASSWORD_FILE`, to see whether
+    /// it is encrypted. Certificates and keys are read where TLS is set up.
     ///
     /// ```
     /// use wa_db::settings::{Environment, Role, Settings};

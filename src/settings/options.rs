@@ -1,15 +1,13 @@
 //! The small types that [`Settings`](super::Settings) is made of.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::fault::Fault;
-use super::shown_path::shown_path;
+use super::secret_file::SecretFile;
 use super::{small_file, variables};
-use crate::code::ErrorCode;
 use crate::secret::Secret;
 
 /// Which of the two services the connection is for.
@@ -40,18 +38,15 @@ impl fmt::Display for Role {
 }
 
 /// Where the account's password comes from.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub enum PasswordSource {
     /// No password is set.
     None,
     /// `WA_DB_PASSWORD`.
     Inline(Secret),
-    /// `WA_DB_PASSWORD_FILE`: read again for each new connection.
-    File(PathBuf),
+    /// `WA_DB_PASSWORD_FILE`: read again for each new connection, and decrypted if need be.
+    File(SecretFile),
 }
-
-/// Larger password files are refused: the path must be wrong.
-const MAX_PASSWORD_FILE: u64 = 64 * 1024;
 
 impl PasswordSource {
     /// The variable to change for another password: the one in use, or that to set.
@@ -64,59 +59,29 @@ impl PasswordSource {
 
     /// The password as it is now; `None` when none is set. A file is read again each time.
     ///
-    /// One newline at the end of the file (`\n` or `\r\n`) is not part of the password, since
-    /// editors and `echo` put one there.
-    ///
     /// # Errors
-    /// `file_missing` when there is no such file; `file_unreadable` when it cannot be read, is
-    /// empty, is larger than 64 KiB, is not UTF-8 or holds a NUL character.
+    /// Those of [`SecretFile::read`]; `file_unreadable` when the file is empty or holds a NUL
+    /// character.
     pub fn read(&self) -> Result<Option<Secret>, Fault> {
         let file = match self {
             Self::None => return Ok(None),
             Self::Inline(password) => return Ok(Some(password.clone())),
             Self::File(file) => file,
         };
-        let variable = variables::PASSWORD_FILE;
-        let text = small_file::read(variable, file, MAX_PASSWORD_FILE)?;
-        let password = text.strip_suffix('\n').map_or(text.as_str(), |line| {
-            line.strip_suffix('\r').unwrap_or(line)
-        });
+        let password = file.read()?;
         let useless = |what: &str, hint: &str| {
-            let message = format!("{variable}: {} {what}", shown_path(variable, file));
-            Err(Fault::new(
-                ErrorCode::FileUnreadable,
-                variable,
-                message,
-                hint,
-            ))
+            let variable = variables::PASSWORD_FILE;
+            Err(small_file::useless(variable, file.path(), what, hint))
         };
         if password.is_empty() {
-            return useless(
-                "is empty",
-                "write the password into it, or unset the variable",
-            );
+            let hint = "write the password into it, or unset the variable";
+            return useless("is empty", hint);
         }
-        if password.contains('\0') {
-            return useless(
-                "holds a NUL character",
-                "check that the path is the right one",
-            );
+        if password.expose().contains('\0') {
+            let hint = "check that the path is the right one";
+            return useless("holds a NUL character", hint);
         }
-        Ok(Some(Secret::new(password)))
-    }
-}
-
-// A password where the path of its file should be is not shown.
-impl fmt::Debug for PasswordSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("None"),
-            Self::Inline(password) => f.debug_tuple("Inline").field(password).finish(),
-            Self::File(file) => f
-                .debug_tuple("File")
-                .field(&shown_path(variables::PASSWORD_FILE, file))
-                .finish(),
-        }
+        Ok(Some(password))
     }
 }
 
@@ -229,12 +194,13 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::code::ErrorCode;
 
     fn source(content: &[u8]) -> (tempfile::TempDir, PasswordSource) {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("password");
         fs::write(&file, content).unwrap();
-        (dir, PasswordSource::File(file))
+        (dir, PasswordSource::File(SecretFile::password(file, None)))
     }
 
     #[test]
@@ -274,13 +240,10 @@ mod tests {
             assert!(!fault.message.contains("hunter2"));
         }
         let (dir, _) = source(b"");
-        let missing = PasswordSource::File(dir.path().join("none"))
-            .read()
-            .unwrap_err();
+        let at = |path| PasswordSource::File(SecretFile::password(path, None));
+        let missing = at(dir.path().join("none")).read().unwrap_err();
         assert_eq!(missing.code, ErrorCode::FileMissing);
-        let directory = PasswordSource::File(dir.path().to_owned())
-            .read()
-            .unwrap_err();
+        let directory = at(dir.path().to_owned()).read().unwrap_err();
         assert_eq!(directory.code, ErrorCode::FileUnreadable);
     }
 
@@ -291,7 +254,7 @@ mod tests {
         let PasswordSource::File(file) = &source else {
             unreachable!()
         };
-        fs::write(file, "new").unwrap();
+        fs::write(file.path(), "new").unwrap();
         assert_eq!(source.read().unwrap().unwrap().expose(), "new");
     }
 }

@@ -13,7 +13,7 @@ pub struct Pin([u8; 32]);
 
 impl Pin {
     /// The pin with this hash.
-    pub fn from_sha256(hash: [u8; 32]) -> Self {
+    pub const fn from_sha256(hash: [u8; 32]) -> Self {
         Self(hash)
     }
 

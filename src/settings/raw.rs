@@ -40,6 +40,7 @@ raw! {
     username: String,
     password: Secret,
     password_file: String,
+    identity_file: String,
     name: String,
     name_prefix: String,
     ssl_ca: String,

@@ -59,7 +59,13 @@ pub(crate) fn shown_path(variable: &str, path: &Path) -> String {
 
 /// Whether the file that a variable names is a secret.
 fn names_secret(variable: &str) -> bool {
-    [var::PASSWORD_FILE, var::SSL_KEY, var::SSL_KEY_PASSWORD_FILE].contains(&variable)
+    [
+        var::PASSWORD_FILE,
+        var::IDENTITY_FILE,
+        var::SSL_KEY,
+        var::SSL_KEY_PASSWORD_FILE,
+    ]
+    .contains(&variable)
 }
 
 #[cfg(test)]
@@ -80,6 +86,8 @@ mod tests {
             (var::PASSWORD_FILE, "aGVs/bG8=", false),
             (var::SSL_KEY, "MIGHAgEAMBMGByqGSM49AgEG", false),
             (var::SSL_KEY_PASSWORD_FILE, "hunter2-Secret", false),
+            (var::IDENTITY_FILE, "/etc/wa-db/identity", true),
+            (var::IDENTITY_FILE, "AGE-SECRET-KEY-1QQQQ", false),
             (var::SSL_KEY, "-----BEGIN PRIVATE KEY-----\\nMIG/x", false),
             (var::SSL_CA, "-----BEGIN PRIVATE KEY-----\nMIG/x", false),
             (var::SSL_CERT, "'-----BEGIN EC PRIVATE KEY-----'", false),

@@ -23,16 +23,10 @@ pub(crate) fn read_regular(variable: &str, path: &Path, max: u64) -> Result<Cont
     read_from(variable, path, max, open_regular(path))
 }
 
-/// The same of a file that must be UTF-8.
-pub(super) fn read(variable: &str, path: &Path, max: u64) -> Result<Zeroizing<String>, Fault> {
-    let content = read_regular(variable, path, max)?;
-    utf8(variable, path, &content)
-}
-
-/// The same of whatever can be read, be it a pipe: this waits until the other end is closed.
+/// Reads text from whatever can be read, be it a pipe: this waits until the other end is closed.
 pub(super) fn read_any(variable: &str, path: &Path, max: u64) -> Result<Zeroizing<String>, Fault> {
     let content = read_from(variable, path, max, File::open(path))?;
-    utf8(variable, path, &content)
+    utf8(variable, path, &content.bytes).map(|text| Zeroizing::new(text.to_owned()))
 }
 
 /// Opens without waiting: a pipe that nobody writes to would hold up a thread of the runtime.
@@ -77,16 +71,12 @@ fn read_from(
     Ok(Content { bytes, metadata })
 }
 
-fn utf8(variable: &str, path: &Path, content: &Content) -> Result<Zeroizing<String>, Fault> {
-    match std::str::from_utf8(&content.bytes) {
-        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(useless(
-            variable,
-            path,
-            "is not UTF-8",
-            "save the file encoded in UTF-8",
-        )),
-    }
+/// The text of a file's bytes.
+pub(super) fn utf8<'a>(variable: &str, path: &Path, bytes: &'a [u8]) -> Result<&'a str, Fault> {
+    std::str::from_utf8(bytes).map_err(|_| {
+        let hint = "save the file encoded in UTF-8";
+        useless(variable, path, "is not UTF-8", hint)
+    })
 }
 
 fn unreadable(variable: &str, path: &Path, error: &io::Error) -> Fault {
@@ -120,7 +110,8 @@ fn unreadable(variable: &str, path: &Path, error: &io::Error) -> Fault {
     useless(variable, path, &why, hint)
 }
 
-fn useless(variable: &str, path: &Path, why: &str, hint: &str) -> Fault {
+/// The fault of a file that is there and of no use.
+pub(super) fn useless(variable: &str, path: &Path, why: &str, hint: &str) -> Fault {
     let message = format!("{variable}: {} {why}", shown_path(variable, path));
     Fault::new(ErrorCode::FileUnreadable, variable, message, hint)
 }
@@ -184,7 +175,7 @@ mod tests {
     #[test]
     fn a_password_in_place_of_the_path_of_its_file_is_not_shown() {
         let path = Path::new("hunter2-Secret");
-        let fault = read("WA_DB_PASSWORD_FILE", path, 9).unwrap_err();
+        let fault = read_regular("WA_DB_PASSWORD_FILE", path, 9).err().unwrap();
         assert_eq!(
             fault.message,
             "WA_DB_PASSWORD_FILE: the file named there does not exist"

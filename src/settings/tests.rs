@@ -1,6 +1,7 @@
 //! Settings as a whole: what an environment comes to, what its faults and warnings say.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod secrets;
 mod tls;
 
 use std::fs;
@@ -8,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use wa_db_lab::pki::{write_file, write_private};
 
 use super::*;
 use crate::code::ErrorCode;
@@ -95,7 +97,7 @@ fn the_least_environment_gets_every_default() {
 fn every_variable_reaches_its_getter() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("password");
-    fs::write(&file, "hunter2\n").unwrap();
+    write_private(&file, "hunter2\n");
     let settings = webapp(&[
         ("WA_DB_ENGINE", "PGSQL"),
         ("WA_DB_HOSTNAME", "a,[::1]"),
@@ -142,8 +144,9 @@ fn every_variable_reaches_its_getter() {
     let identity = tls.identity.as_ref().unwrap();
     assert_eq!(identity.cert, Path::new("/cert.pem"));
     assert_eq!(identity.key, Path::new("/key.pem"));
+    let key_password = identity.key_password_file.as_ref();
     assert_eq!(
-        identity.key_password_file.as_deref(),
+        key_password.map(SecretFile::path),
         Some(Path::new("/key.password"))
     );
     assert_eq!(tls.server_name.as_deref(), Some("db.lab"));
@@ -229,6 +232,7 @@ fn every_fault_is_told_at_once_in_the_order_of_the_contract() {
             ("WA_DB_SSL_CERT", "/cert.pem"),
             ("WA_DB_NAME_PREFIX", "\r"),
             ("WA_DB_NAME", "a\n"),
+            ("WA_DB_IDENTITY_FILE", " "),
             ("WA_DB_PASSWORD_FILE", "/p"),
             ("WA_DB_PASSWORD", "p"),
             ("WA_DB_USERNAME", ""),
@@ -248,6 +252,7 @@ fn every_fault_is_told_at_once_in_the_order_of_the_contract() {
             "WA_DB_PORT",
             "WA_DB_USERNAME",
             "WA_DB_PASSWORD_FILE",
+            "WA_DB_IDENTITY_FILE",
             "WA_DB_NAME",
             "WA_DB_NAME_PREFIX",
             "WA_DB_SSL_KEY",
@@ -415,6 +420,11 @@ fn what_has_no_effect_is_warned_of_by_name() {
             "WA_DB_SSL_KEY_PASSWORD_FILE",
             "/x",
             "WA_DB_SSL_KEY is not set",
+        ),
+        (
+            "WA_DB_IDENTITY_FILE",
+            "/x",
+            "neither WA_DB_PASSWORD_FILE nor",
         ),
         (
             "WA_DB_CONNECTION_OPTION",

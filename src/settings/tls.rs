@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::pins::PinSet;
 use super::reports::ReportTargets;
+use super::secret_file::SecretFile;
 use super::shown_path::shown_path;
 use super::variables as var;
 
@@ -102,20 +103,16 @@ pub struct IdentityFiles {
     /// `WA_DB_SSL_KEY`.
     pub key: PathBuf,
     /// `WA_DB_SSL_KEY_PASSWORD_FILE`.
-    pub key_password_file: Option<PathBuf>,
+    pub key_password_file: Option<SecretFile>,
 }
 
 // Nor is a key, or its password, in place of a path.
 impl fmt::Debug for IdentityFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let password = self.key_password_file.as_deref();
         f.debug_struct("IdentityFiles")
             .field("cert", &shown_path(var::SSL_CERT, &self.cert))
             .field("key", &shown_path(var::SSL_KEY, &self.key))
-            .field(
-                "key_password_file",
-                &password.map(|file| shown_path(var::SSL_KEY_PASSWORD_FILE, file)),
-            )
+            .field("key_password_file", &self.key_password_file)
             .finish()
     }
 }

@@ -1,10 +1,10 @@
-//! What the variables say of the tunnel's own listeners: [`TunnelSettings`].
+//! What the variables say of our own listeners, the tunnel's and the monitor's: [`TunnelSettings`].
 
 use super::network::AllowedNetworks;
 use super::tls::SecurityLevel;
 
 /// `WA_WEB_SECURITY_LEVEL` and `WA_DB_TUNNEL_ALLOWED_CLIENTS`: what holds for clients that reach the
-/// tunnel over a network.
+/// tunnel or the monitor over a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TunnelSettings {
     /// `WA_WEB_SECURITY_LEVEL`: versions and suites of the listeners that speak TLS.

@@ -8,6 +8,7 @@ pub(super) const PORT: &str = "WA_DB_PORT";
 pub(super) const USERNAME: &str = "WA_DB_USERNAME";
 pub(super) const PASSWORD: &str = "WA_DB_PASSWORD";
 pub(super) const PASSWORD_FILE: &str = "WA_DB_PASSWORD_FILE";
+pub(super) const IDENTITY_FILE: &str = "WA_DB_IDENTITY_FILE";
 pub(super) const NAME: &str = "WA_DB_NAME";
 pub(super) const NAME_PREFIX: &str = "WA_DB_NAME_PREFIX";
 pub(super) const SSL_CA: &str = "WA_DB_SSL_CA";
@@ -41,18 +42,23 @@ pub(super) const POOL_RECYCLE: &str = "WA_DB_POOL_RECYCLE";
 pub(super) const PERSISTENT: &str = "WA_DB_PERSISTENT";
 pub(super) const ROLE: &str = "WA_DB_ROLE";
 
+/// What the two services prove themselves to each other with. Nothing here reads it; `wa-db audit`
+/// compares it.
+const SERVICES_SECRET: &str = "WA_SECRET";
+
 /// What every name begins with, but for [`WEB_SECURITY_LEVEL`], which other programs of the
 /// installation read too.
 pub(super) const PREFIX: &str = "WA_DB_";
 
 /// Every variable, in the order of the contract's table.
-pub(super) const ALL: [&str; 38] = [
+pub(super) const ALL: [&str; 39] = [
     ENGINE,
     HOSTNAME,
     PORT,
     USERNAME,
     PASSWORD,
     PASSWORD_FILE,
+    IDENTITY_FILE,
     NAME,
     NAME_PREFIX,
     SSL_CA,
@@ -121,6 +127,12 @@ pub(super) fn is_ours(name: &str) -> bool {
     begins(PREFIX) || (begins(WEB_PREFIX) && slips() <= WEB_SLIPS)
 }
 
+/// Whether an environment keeps a variable: our own, and the services' secret, which is as foreign as
+/// any other to whoever asks what our variables are.
+pub(super) fn is_kept(name: &str) -> bool {
+    is_ours(name) || name == SERVICES_SECRET
+}
+
 /// The place of a variable in the contract's table; names that are not in it come last.
 pub(super) fn rank(name: &str) -> usize {
     ALL.iter()
@@ -183,7 +195,7 @@ fn meant(name: &str) -> Option<&'static str> {
 
 /// The candidate most like a name, when one is like enough to be meant: one that the name is the
 /// beginning of, or else one that a third of its letters at most would have to be changed for.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl Iterator<Item = &'a str> + Clone,
 ) -> Option<&'a str> {
@@ -254,6 +266,7 @@ mod tests {
         assert!(is_ours("WA_DB_X") && is_ours("wa_db_x") && is_ours("WA_DB_"));
         assert!(is_ours("WA_WEB_SECURITY_LEVEL") && is_ours("WA_WEB_SECURTY_LEVELS"));
         assert!(!is_ours("WA_WEB_OTHER") && !is_ours("WA_WEB_SECURITY_KEY"));
+        assert!(is_kept("WA_SECRET") && !is_ours("WA_SECRET") && !is_kept("WA_SECRETS"));
         assert!(!is_ours("WA_DB") && !is_ours("PATH") && !is_ours("WA_DÄ_X") && !is_ours(""));
     }
 }

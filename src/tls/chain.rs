@@ -43,6 +43,12 @@ impl Chain {
     }
 }
 
+impl From<Vec<X509>> for Chain {
+    fn from(certificates: Vec<X509>) -> Self {
+        Self(certificates)
+    }
+}
+
 impl From<&StackRef<X509>> for Chain {
     fn from(stack: &StackRef<X509>) -> Self {
         Self(stack.iter().map(ToOwned::to_owned).collect())

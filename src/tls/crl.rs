@@ -10,6 +10,7 @@ use openssl::error::ErrorStack;
 use openssl::ssl::SslFiletype;
 use openssl::x509::store::{X509Lookup, X509StoreBuilderRef};
 use openssl::x509::{X509Crl, X509NameRef, X509Ref};
+use time::OffsetDateTime;
 use x509_parser::pem::Pem;
 
 use self::scope::Scope;
@@ -44,11 +45,11 @@ struct ListFile {
     scopes: Vec<Scope>,
 }
 
-/// When the lists of an issuer end.
+/// When a list ends.
 struct End {
     issuer: Vec<u8>,
     name: String,
-    at: String,
+    at: OffsetDateTime,
 }
 
 impl RevocationLists {
@@ -127,9 +128,24 @@ impl RevocationLists {
     pub(super) fn end_of(&self, issuer: &X509NameRef) -> Option<String> {
         let issuer = issuer.to_der().ok()?;
         let of_issuer = self.ends.iter().filter(|end| end.issuer == issuer);
-        // RFC 3339 in UTC sorts as time does.
-        let last = of_issuer.max_by(|one, other| one.at.cmp(&other.at))?;
-        Some(format!("the list of {} ended at {}", last.name, last.at))
+        let last = of_issuer.max_by_key(|end| end.at)?;
+        let at = facts::utc(last.at);
+        Some(format!("the list of {} ended at {at}", last.name))
+    }
+
+    /// When the lists of each issuer end, by the issuer's name: the last of several.
+    #[cfg(feature = "cli")]
+    pub(super) fn last_ends(&self) -> Vec<(&str, OffsetDateTime)> {
+        let mut lasts: Vec<&End> = Vec::new();
+        for end in &self.ends {
+            match lasts.iter_mut().find(|last| last.issuer == end.issuer) {
+                Some(last) if last.at < end.at => *last = end,
+                Some(_) => {}
+                None => lasts.push(end),
+            }
+        }
+        let lasts = lasts.into_iter();
+        lasts.map(|end| (end.name.as_str(), end.at)).collect()
     }
 }
 
@@ -266,7 +282,7 @@ impl End {
         Some(Self {
             issuer: list.issuer_name().to_der().ok()?,
             name: facts::one_line(list.issuer_name()),
-            at: facts::rfc3339(list.next_update()?),
+            at: facts::moment(list.next_update()?)?,
         })
     }
 }

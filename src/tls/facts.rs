@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::nid::Nid;
-use openssl::pkey::Id;
+use openssl::pkey::{HasPublic, Id, PKeyRef};
 use openssl::x509::{X509NameRef, X509Ref};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -64,8 +64,21 @@ pub(crate) fn expires(certificate: &X509Ref) -> Option<SystemTime> {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
+/// The time left of something that ends, in seconds; negative once it is over.
+pub(crate) fn seconds_left(end: SystemTime) -> f64 {
+    match end.duration_since(SystemTime::now()) {
+        Ok(left) => left.as_secs_f64(),
+        Err(past) => -past.duration().as_secs_f64(),
+    }
+}
+
+/// A certificate's time, or `None` where it is malformed.
+pub(super) fn moment(time: &Asn1TimeRef) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(seconds_since_epoch(time)?).ok()
+}
+
 /// A name on one line, most specific part first, as RFC 2253 orders it.
-pub(super) fn one_line(name: &X509NameRef) -> String {
+pub(crate) fn one_line(name: &X509NameRef) -> String {
     let mut line = String::new();
     for entry in name.entries().collect::<Vec<_>>().into_iter().rev() {
         let key = entry.object().nid().short_name().unwrap_or("?");
@@ -84,11 +97,12 @@ pub(super) fn one_line(name: &X509NameRef) -> String {
 }
 
 /// A certificate's time in RFC 3339, or a question mark where it is malformed.
-pub(super) fn rfc3339(time: &Asn1TimeRef) -> String {
+pub(crate) fn rfc3339(time: &Asn1TimeRef) -> String {
     seconds_since_epoch(time).map_or_else(|| "?".to_owned(), format_utc)
 }
 
-fn seconds_since_epoch(time: &Asn1TimeRef) -> Option<i64> {
+/// A certificate's time in seconds since 1970, or `None` where it is malformed.
+pub(crate) fn seconds_since_epoch(time: &Asn1TimeRef) -> Option<i64> {
     let epoch = Asn1Time::from_unix(0).ok()?;
     let difference = epoch.diff(time).ok()?;
     Some(i64::from(difference.days) * 86_400 + i64::from(difference.secs))
@@ -103,10 +117,12 @@ fn days_left(not_after: &Asn1TimeRef) -> i64 {
 }
 
 fn format_utc(seconds: i64) -> String {
-    OffsetDateTime::from_unix_timestamp(seconds)
-        .ok()
-        .and_then(|time| time.format(&Rfc3339).ok())
-        .unwrap_or_else(|| "?".to_owned())
+    OffsetDateTime::from_unix_timestamp(seconds).map_or_else(|_| "?".to_owned(), utc)
+}
+
+/// A time in RFC 3339, UTC.
+pub(super) fn utc(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| "?".to_owned())
 }
 
 fn names(certificate: &X509Ref) -> Vec<String> {
@@ -129,7 +145,8 @@ fn names(certificate: &X509Ref) -> Vec<String> {
         .collect()
 }
 
-fn ip(bytes: &[u8]) -> Option<IpAddr> {
+/// An address from its bytes.
+pub(crate) fn ip(bytes: &[u8]) -> Option<IpAddr> {
     if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
         return Some(IpAddr::from(v4));
     }
@@ -137,9 +154,12 @@ fn ip(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 fn key(certificate: &X509Ref) -> String {
-    let Ok(key) = certificate.public_key() else {
-        return "unknown".to_owned();
-    };
+    let key = certificate.public_key();
+    key.map_or_else(|_| "unknown".to_owned(), |key| key_kind(&key))
+}
+
+/// Kind and size of a key: `EC P-256`, `RSA 2048`.
+pub(crate) fn key_kind<T: HasPublic>(key: &PKeyRef<T>) -> String {
     match key.id() {
         Id::RSA => format!("RSA {}", key.bits()),
         Id::EC => {
@@ -169,7 +189,7 @@ fn spki_sha256(certificate: &X509Ref) -> String {
 
 /// The pin of a certificate's key (RFC 7469), of the very key that OpenSSL's handshake goes by: what
 /// another parser makes of the same bytes counts for nothing. `None` for a key that cannot be read.
-pub(super) fn pin(certificate: &X509Ref) -> Option<Pin> {
+pub(crate) fn pin(certificate: &X509Ref) -> Option<Pin> {
     let key = certificate.public_key().ok()?;
     Some(Pin::of_spki(&key.public_key_to_der().ok()?))
 }

@@ -6,9 +6,9 @@ use openssl::pkey::PKey;
 use openssl::x509::X509Req;
 
 use super::facts::{CertificateFacts, one_line, pin};
-use super::{identity, pem, permissions};
+use super::{identity, pem};
 use crate::code::ErrorCode;
-use crate::settings::{Fault, Pin, Warning, shown_path};
+use crate::settings::{Fault, Pin, SecretFile, Warning, require_private, shown_path};
 
 /// The pin of a key in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) struct FilePin {
 pub(crate) fn of_key(
     variable: &str,
     path: &Path,
-    password_file: Option<&Path>,
+    password_file: Option<&SecretFile>,
 ) -> Result<(FilePin, Option<Warning>), Fault> {
     let content = pem::read(variable, path)?;
     let public = PKey::public_key_from_pem(&content.bytes);
@@ -36,7 +36,7 @@ pub(crate) fn of_key(
         let spki = public.public_key_to_der();
         return Ok((of_spki(variable, path, spki.ok(), None)?, None));
     }
-    let password = password_file.map(identity::read_password).transpose()?;
+    let password = password_file.map(SecretFile::read).transpose()?;
     let key =
         identity::load_key(variable, path, &content.bytes, password.as_ref()).map_err(|fault| {
             match fault.code {
@@ -44,7 +44,7 @@ pub(crate) fn of_key(
                 _ => fault,
             }
         })?;
-    let warning = permissions::check(variable, path, &content.metadata)
+    let warning = require_private(variable, path, &content.metadata)
         .err()
         .map(|fault| Warning {
             variable: fault.variable,

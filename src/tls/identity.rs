@@ -6,10 +6,11 @@ use openssl::asn1::Asn1Time;
 use openssl::pkey::{PKey, Private};
 use openssl::x509::X509;
 
-use super::{facts, pem, permissions};
+use super::pair::require_pair;
+use super::{facts, pem};
 use crate::code::ErrorCode;
 use crate::secret::Secret;
-use crate::settings::{Fault, IdentityFiles, shown_path};
+use crate::settings::{Fault, IdentityFiles, SecretFile, require_private, shown_path};
 
 const CERT: &str = "WA_DB_SSL_CERT";
 const KEY: &str = "WA_DB_SSL_KEY";
@@ -47,17 +48,23 @@ impl Identity {
         let permitted = if is_certificate_only(key_bytes) {
             Ok(())
         } else {
-            permissions::check(KEY, &files.key, &key.metadata)
+            require_private(KEY, &files.key, &key.metadata)
         };
         let key = permitted
             .and_then(|()| {
-                let file = files.key_password_file.as_deref();
-                file.map(read_password).transpose()
+                let file = files.key_password_file.as_ref();
+                file.map(SecretFile::read).transpose()
             })
             .and_then(|password| load_key(KEY, &files.key, key_bytes, password.as_ref()));
         match (chain, key) {
             (Ok((leaf, intermediates)), Ok(key)) => {
-                Self::pair(leaf, intermediates, key).map_err(|fault| vec![fault])
+                let paired = require_pair([CERT, KEY], &leaf, &intermediates, &key);
+                paired.map_err(|fault| vec![fault])?;
+                Ok(Self {
+                    leaf,
+                    intermediates,
+                    key,
+                })
             }
             (chain, key) => Err([chain.err(), key.err()].into_iter().flatten().collect()),
         }
@@ -66,37 +73,6 @@ impl Identity {
     /// The client's own certificate.
     pub(super) fn leaf(&self) -> &X509 {
         &self.leaf
-    }
-
-    fn pair(leaf: X509, intermediates: Vec<X509>, key: PKey<Private>) -> Result<Self, Fault> {
-        let belongs = leaf.public_key().is_ok_and(|public| public.public_eq(&key));
-        if !belongs {
-            let problem = if intermediates.iter().any(|other| {
-                other
-                    .public_key()
-                    .is_ok_and(|public| public.public_eq(&key))
-            }) {
-                format!(
-                    "{KEY} belongs to another certificate of {CERT} than the first: the client's own must come first"
-                )
-            } else {
-                format!(
-                    "{KEY} does not belong to the certificate in {CERT} ({})",
-                    facts::one_line(leaf.subject_name())
-                )
-            };
-            return Err(fault(
-                ErrorCode::KeyMismatch,
-                KEY,
-                problem,
-                "the two must come from the same request; leaf first, then intermediates",
-            ));
-        }
-        Ok(Self {
-            leaf,
-            intermediates,
-            key,
-        })
     }
 }
 
@@ -154,27 +130,8 @@ fn load_chain(path: &Path, bytes: &[u8]) -> Result<(X509, Vec<X509>), Fault> {
     Ok((leaf, certificates.collect()))
 }
 
-/// The password of an encrypted key, from the file of `WA_DB_SSL_KEY_PASSWORD_FILE`.
-pub(super) fn read_password(path: &Path) -> Result<Secret, Fault> {
-    let content = pem::read(KEY_PASSWORD, path)?;
-    let text = std::str::from_utf8(&content.bytes).map_err(|_| {
-        fault(
-            ErrorCode::FileUnreadable,
-            KEY_PASSWORD,
-            format!(
-                "{KEY_PASSWORD}: {} is not UTF-8 text",
-                shown_path(KEY_PASSWORD, path)
-            ),
-            "put the password alone on the first line",
-        )
-    })?;
-    Ok(Secret::new(text.strip_suffix('\n').map_or(text, |text| {
-        text.strip_suffix('\r').unwrap_or(text)
-    })))
-}
-
 /// PKCS#8, PKCS#1 or SEC1, PEM or DER, encrypted or not. `variable` is what names the file.
-pub(super) fn load_key(
+pub(crate) fn load_key(
     variable: &str,
     path: &Path,
     bytes: &[u8],

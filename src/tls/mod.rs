@@ -7,18 +7,22 @@ mod chain;
 mod context;
 mod crl;
 mod danger;
-mod facts;
+pub(crate) mod facts;
 #[cfg(feature = "cli")]
 pub(crate) mod file_pins;
 mod fingerprint;
-mod identity;
+#[cfg(feature = "cli")]
+mod holdings;
+pub(crate) mod identity;
 mod judgement;
 pub(crate) mod level;
 pub(crate) mod native;
-mod pem;
-mod permissions;
+mod pair;
+pub(crate) mod pem;
 mod pins;
 mod policy;
+#[cfg(feature = "cli")]
+mod profile;
 mod reload;
 mod roots;
 mod sessions;
@@ -28,10 +32,14 @@ mod web;
 
 pub use self::chain::Chain;
 pub use self::facts::CertificateFacts;
-pub(crate) use self::facts::expires;
+pub(crate) use self::facts::{expires, seconds_left};
 pub(crate) use self::judgement::Judgement;
 pub use self::judgement::Violation;
+#[cfg(feature = "cli")]
+pub(crate) use self::pair::require_pair;
 pub use self::policy::{CertificateExpiries, TlsPolicy};
+#[cfg(feature = "cli")]
+pub(crate) use self::profile::{CertificateProfile, Digest, MAX_LEAF_DAYS, PublicKey};
 pub(crate) use self::reload::Reloading;
 pub(crate) use self::sessions::Server;
 pub(crate) use self::web::web_client;

@@ -11,19 +11,19 @@ const FILE_LIMIT: u64 = 1024 * 1024;
 
 /// What stands between a block's BEGIN and END.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Block {
+pub(crate) enum Block {
     Certificate,
     PrivateKey,
     Other,
 }
 
 /// Reads a file that `variable` names. The bytes are wiped after use since they may be a key.
-pub(super) fn read(variable: &str, path: &Path) -> Result<Content, Fault> {
+pub(crate) fn read(variable: &str, path: &Path) -> Result<Content, Fault> {
     read_regular(variable, path, FILE_LIMIT)
 }
 
 /// The kinds of the PEM blocks in order; empty for DER and for anything else.
-pub(super) fn blocks(bytes: &[u8]) -> Vec<Block> {
+pub(crate) fn blocks(bytes: &[u8]) -> Vec<Block> {
     bytes
         .split(|byte| *byte == b'\n')
         .filter_map(|line| {
@@ -41,7 +41,7 @@ pub(super) fn blocks(bytes: &[u8]) -> Vec<Block> {
 
 /// Every certificate of a PEM bundle, or the one of a DER file. `None` where a certificate block
 /// does not parse; an empty list where there is none.
-pub(super) fn certificates(bytes: &[u8]) -> Option<Vec<X509>> {
+pub(crate) fn certificates(bytes: &[u8]) -> Option<Vec<X509>> {
     let blocks = blocks(bytes);
     if blocks.is_empty() {
         return Some(
@@ -63,7 +63,7 @@ pub(super) fn certificates(bytes: &[u8]) -> Option<Vec<X509>> {
 }
 
 /// Whether the bytes hold a private key, PEM or DER.
-pub(super) fn holds_private_key(bytes: &[u8]) -> bool {
+pub(crate) fn holds_private_key(bytes: &[u8]) -> bool {
     let blocks = blocks(bytes);
     if blocks.is_empty() {
         // OpenSSL tries every kind of key in turn, which takes a millisecond.

@@ -12,7 +12,11 @@ use std::time::SystemTime;
 
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
-use openssl::ssl::{Ssl, SslContextBuilder, SslRef, SslSession, SslSessionCacheMode, SslVersion};
+use openssl::ssl::{
+    Ssl, SslContextBuilder, SslRef, SslSession, SslSessionCacheMode, SslSessionRef, SslVersion,
+};
+
+use zeroize::Zeroizing;
 
 use super::chain::Chain;
 use super::facts;
@@ -77,6 +81,11 @@ impl<K: Eq + Hash, S> Sessions<K, S> {
         of_server.pop().map(|kept| (kept.session, kept.proof))
     }
 
+    /// A server that failed is met anew the next time.
+    fn forget(&self, server: &K) {
+        self.lock().remove(server);
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Vec<Kept<S>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -97,15 +106,22 @@ struct Record {
 }
 
 impl Record {
-    fn keep(&self, session: SslSession) {
+    fn keep(&self, session: &SslSessionRef) {
         // One without an identifier or a ticket can be taken up by nobody.
         if let Some(proof) = self.proof.get()
             && !session.id().is_empty()
+            && let Ok(copy) = apart(session)
         {
             let server = self.server.clone();
-            self.sessions.put(server, session, Arc::clone(proof));
+            self.sessions.put(server, copy, Arc::clone(proof));
         }
     }
+}
+
+/// The same session, apart from its connection: OpenSSL spoils a connection's session for good where it ends
+/// without TLS's goodbye, as TLS 1.0 had it, and servers of MySQL's protocol hang up first.
+fn apart(session: &SslSessionRef) -> Result<SslSession, ErrorStack> {
+    SslSession::from_der(&Zeroizing::new(session.to_der()?))
 }
 
 impl TlsPolicy {
@@ -142,6 +158,13 @@ impl Resumption {
         self.offered.as_deref().filter(|_| ssl.session_reused())
     }
 
+    /// The handshake has failed: what the server gave before counts for nothing any more.
+    pub(crate) fn failed(&self) {
+        if let Some(record) = &self.record {
+            record.sessions.forget(&record.server);
+        }
+    }
+
     /// The server has proven all that the policy asks for, with these certificates.
     pub(crate) fn proven(&self, ssl: &SslRef, served: &Chain, verified: &Chain) {
         let (Some(record), Some(until)) = (&self.record, first_end(verified)) else {
@@ -157,7 +180,7 @@ impl Resumption {
         if ssl.version2() == Some(SslVersion::TLS1_2)
             && let Some(session) = ssl.session()
         {
-            record.keep(session.to_owned());
+            record.keep(session);
         }
     }
 }
@@ -168,7 +191,7 @@ pub(super) fn told_by(context: &mut SslContextBuilder) {
     context.set_new_session_callback(|ssl, session| {
         let record = index().and_then(|index| ssl.ex_data(index));
         if let Some(record) = record {
-            record.keep(session);
+            record.keep(&session);
         }
     });
 }
@@ -178,9 +201,9 @@ pub(super) fn told_by(context: &mut SslContextBuilder) {
     reason = "openssl leaves it to its caller that session and context belong together"
 )]
 fn offer(ssl: &mut SslRef, session: &SslSession) -> bool {
-    // SAFETY: `set_session` wants the session to come from the context of `ssl`. Both do: a policy
-    // has one context for as long as it lives, makes every `ssl` from it, and its `Sessions` are
-    // filled by that context's connections alone.
+    // SAFETY: `set_session` wants the session to come from the context of `ssl`. It is a copy of one that
+    // does: a policy has one context for as long as it lives, makes every `ssl` from it, and its
+    // `Sessions` are filled by that context's connections alone.
     unsafe { ssl.set_session(session) }.is_ok()
 }
 
@@ -227,6 +250,19 @@ mod tests {
             assert_eq!(sessions.take(&"db", now).map(|kept| kept.0), Some(session));
         }
         assert!(sessions.take(&"db", now).is_none(), "the first made room");
+    }
+
+    #[test]
+    fn a_server_that_failed_is_forgotten_and_no_other() {
+        let now = SystemTime::now();
+        let proof = proof(now + Duration::from_secs(1));
+        let sessions = Sessions::<&str, usize>::new();
+        for (server, session) in [("db", 1), ("db", 2), ("other", 3)] {
+            sessions.put(server, session, Arc::clone(&proof));
+        }
+        sessions.forget(&"db");
+        assert!(sessions.take(&"db", now).is_none());
+        assert!(sessions.take(&"other", now).is_some());
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! One listener's loop: who comes is let in or turned away.
 
 use std::io;
-use std::mem;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -14,18 +13,19 @@ use super::client::Incoming;
 use super::context::Shared;
 use super::listen::{Arrival, Listener};
 use super::session::{self, Refusal};
+use super::workers::Workers;
+use crate::serve::Complaints;
 
 /// How long to wait after the system could not give a connection, which it may not for a while.
 const PAUSE: Duration = Duration::from_millis(100);
 /// How many clients are told at once why they are turned away. Those beyond are just closed.
 const FAREWELLS: usize = 64;
-/// How far apart the lines about clients that were turned away are.
-const COMPLAINTS: Duration = Duration::from_secs(1);
 
 /// What all listeners of a tunnel need for their loops.
 #[derive(Clone)]
 pub(super) struct Door {
     pub(super) shared: Arc<Shared>,
+    workers: Workers,
     /// Every session, so that their end can be waited for.
     pub(super) sessions: TaskTracker,
     /// Ends the loops: no new sessions.
@@ -36,28 +36,11 @@ pub(super) struct Door {
     complaints: Arc<Complaints>,
 }
 
-/// Keeps a flood of clients out of the log: one line in a second, and how many were not said.
-#[derive(Debug, Default)]
-struct Complaints(Mutex<(Option<Instant>, u64)>);
-
-impl Complaints {
-    /// How many went unsaid before this one, if this one is to be said.
-    fn next(&self) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (last, unsaid) = &mut *state;
-        if last.is_some_and(|last| last.elapsed() < COMPLAINTS) {
-            *unsaid += 1;
-            return None;
-        }
-        *last = Some(Instant::now());
-        Some(mem::take(unsaid))
-    }
-}
-
 impl Door {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, workers: Workers) -> Self {
         Self {
             shared,
+            workers,
             sessions: TaskTracker::new(),
             closing: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -78,8 +61,7 @@ impl Door {
                 Ok(Arrival::Welcome(incoming)) => self.let_in(incoming, &admission),
                 Ok(Arrival::Stranger(incoming)) => self.turn_away(incoming, Refusal::Stranger),
                 Err(error) => {
-                    self.shared.meters.refused("accept_failed");
-                    tracing::warn!(%error, place = %listener.place(), "a client could not be accepted");
+                    self.not_accepted(&error);
                     if is_lasting(&error) {
                         tokio::time::sleep(PAUSE).await;
                     }
@@ -93,15 +75,27 @@ impl Door {
             Ok(place) => place,
             Err(full) => return self.turn_away(incoming, Refusal::Full(full)),
         };
-        let (shared, ending) = (Arc::clone(&self.shared), self.ending.clone());
-        self.sessions.spawn(async move {
-            tokio::select! {
-                biased;
-                () = ending.cancelled() => {}
-                () = session::serve(incoming, shared) => {}
+        let moved = match incoming.detach() {
+            Ok(detached) => detached,
+            Err(error) => return self.not_accepted(&error),
+        };
+        let door = self.clone();
+        self.workers.carry(&self.sessions, async move {
+            match moved.attach() {
+                Ok(incoming) => tokio::select! {
+                    biased;
+                    () = door.ending.cancelled() => {}
+                    () = session::serve(incoming, Arc::clone(&door.shared)) => {}
+                },
+                Err(error) => door.not_accepted(&error),
             }
             drop(place);
         });
+    }
+
+    fn not_accepted(&self, error: &io::Error) {
+        self.shared.meters.refused("accept_failed");
+        tracing::warn!(%error, "a client could not be accepted");
     }
 
     fn turn_away(&self, incoming: Incoming, refusal: Refusal) {

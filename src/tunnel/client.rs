@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::net::Shutdown;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpStream as StdTcpStream};
+use std::os::unix::net::UnixStream as StdUnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -58,6 +58,55 @@ pub(super) struct Incoming {
     pub(super) peer: Peer,
     /// What a listener that speaks TLS presents. Such a listener hears nothing but TLS.
     pub(super) tls: Option<SslContext>,
+}
+
+/// The same between two threads.
+pub(super) struct Detached {
+    stream: DetachedStream,
+    peer: Peer,
+    tls: Option<SslContext>,
+}
+
+enum DetachedStream {
+    Tcp(StdTcpStream),
+    Unix(StdUnixStream),
+}
+
+impl Incoming {
+    /// Takes it off the runtime of this thread.
+    ///
+    /// # Errors
+    /// The runtime does not let it go, or it has begun to speak TLS, which is not over halfway.
+    pub(super) fn detach(self) -> io::Result<Detached> {
+        let stream = match self.stream {
+            ClientStream::Tcp(stream) => DetachedStream::Tcp(stream.into_std()?),
+            ClientStream::Unix(stream) => DetachedStream::Unix(stream.into_std()?),
+            ClientStream::Tls(_) => return Err(io::ErrorKind::InvalidInput.into()),
+        };
+        Ok(Detached {
+            stream,
+            peer: self.peer,
+            tls: self.tls,
+        })
+    }
+}
+
+impl Detached {
+    /// Puts it on the runtime of this thread.
+    ///
+    /// # Errors
+    /// The runtime does not take it.
+    pub(super) fn attach(self) -> io::Result<Incoming> {
+        let stream = match self.stream {
+            DetachedStream::Tcp(stream) => ClientStream::Tcp(TcpStream::from_std(stream)?),
+            DetachedStream::Unix(stream) => ClientStream::Unix(UnixStream::from_std(stream)?),
+        };
+        Ok(Incoming {
+            stream,
+            peer: self.peer,
+            tls: self.tls,
+        })
+    }
 }
 
 /// The bytes from and to a client.

@@ -9,11 +9,11 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::client::{ClientStream, Incoming, Peer};
-use super::listener_tls::ListenerTls;
 use super::options::ListenAddress;
 use super::plan::Plan;
 use super::unix_socket::BoundSocket;
 use crate::code::ErrorCode;
+use crate::serve::{ListenerTls, is_local};
 use crate::settings::{AllowedNetworks, Fault};
 use crate::wire::dial::KEEPALIVE_IDLE;
 
@@ -84,7 +84,7 @@ impl Listener {
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let listener = TcpListener::from_std(socket.into())?;
-        let is_local = address.ip().to_canonical().is_loopback();
+        let is_local = is_local(address.ip());
         Ok(Self {
             place: ListenAddress::Tcp(listener.local_addr()?),
             socket: Bound::Tcp {

@@ -18,7 +18,7 @@ use metrics::{Counter, Gauge, counter, gauge, histogram};
 
 use crate::code::{ErrorCode, Stage};
 use crate::settings::Settings;
-use crate::tls::CertificateExpiries;
+use crate::tls::{CertificateExpiries, seconds_left};
 
 /// The handles of one tunnel. A recorder must be installed before they are made.
 pub(super) struct Meters {
@@ -62,11 +62,6 @@ impl Meters {
             .increment(1);
     }
 
-    /// The listener's files changed and were read again.
-    pub(super) fn reloaded(result: &'static str) {
-        counter!("wa_db_reloads_total", "files" => "listener", "result" => result).increment(1);
-    }
-
     /// When the certificates of the policy end.
     pub(super) fn certificates_end(&self, expiries: CertificateExpiries) {
         self.certificate_ends("client", expiries.client);
@@ -76,11 +71,7 @@ impl Meters {
     /// When one certificate ends, if there is one.
     pub(super) fn certificate_ends(&self, name: &'static str, end: Option<SystemTime>) {
         let Some(end) = end else { return };
-        let left = match end.duration_since(SystemTime::now()) {
-            Ok(left) => left.as_secs_f64(),
-            Err(past) => -past.duration().as_secs_f64(),
-        };
         gauge!("wa_db_certificate_expiry_seconds", "role" => self.role, "engine" => self.engine, "certificate" => name)
-            .set(left);
+            .set(seconds_left(end));
     }
 }

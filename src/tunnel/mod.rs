@@ -15,7 +15,6 @@ mod context;
 mod health;
 mod limits;
 mod listen;
-mod listener_tls;
 mod meters;
 mod mysql;
 mod options;
@@ -28,6 +27,7 @@ mod session;
 mod unix_socket;
 mod upstream;
 mod wanted;
+mod workers;
 
-pub use self::options::{ListenAddress, Options, TlsFiles};
+pub use self::options::{ListenAddress, Options};
 pub use self::run::run;

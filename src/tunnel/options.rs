@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::serve::TlsFiles;
+
 /// What the settings do not say: where to listen, for whom, and for how many.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -27,17 +29,6 @@ pub struct Options {
     pub inject: bool,
     /// What TCP listeners present to clients; `None`: they speak plaintext, on loopback alone.
     pub tls: Option<TlsFiles>,
-}
-
-/// The files of a listener that speaks TLS.
-#[derive(Clone, Debug)]
-pub struct TlsFiles {
-    /// The listener's certificate and what links it to its CA, in PEM.
-    pub cert: PathBuf,
-    /// Its private key, in PEM.
-    pub key: PathBuf,
-    /// The CA that clients' certificates must come from; `None`: clients need none.
-    pub client_ca: Option<PathBuf>,
 }
 
 /// One place where clients connect.

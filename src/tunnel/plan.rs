@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::options::{ListenAddress, Options};
 use crate::code::ErrorCode;
 use crate::endpoint::Host;
+use crate::serve::{exposed, is_local};
 use crate::settings::{ChannelBinding, Fault, Settings, TunnelSettings};
 
 /// Where to listen, and that it may be done there.
@@ -31,7 +32,12 @@ impl Plan {
         let mut faults = Vec::new();
         for address in &listen {
             if let ListenAddress::Tcp(address) = address {
-                faults.extend(exposed(*address, options, &exposure));
+                faults.extend(exposed(
+                    "--listen",
+                    *address,
+                    options.tls.as_ref(),
+                    &exposure,
+                ));
                 faults.extend(injected(*address, options));
             }
         }
@@ -45,35 +51,6 @@ impl Plan {
             Err(faults)
         }
     }
-}
-
-/// What an address that others can reach needs and does not have.
-fn exposed(address: SocketAddr, options: &Options, exposure: &TunnelSettings) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    if address.ip().to_canonical().is_loopback() {
-        return faults;
-    }
-    if options.tls.is_none() {
-        faults.push(Fault::new(
-            ErrorCode::VariableInvalid,
-            "--listen",
-            format!(
-                "--listen {address} can be reached from other machines and would speak plaintext there"
-            ),
-            "give --tls-cert and --tls-key, or listen on 127.0.0.1 or on a Unix socket",
-        ));
-    }
-    if exposure.allowed_clients.is_none() {
-        faults.push(Fault::new(
-            ErrorCode::VariableMissing,
-            "WA_DB_TUNNEL_ALLOWED_CLIENTS",
-            format!(
-                "WA_DB_TUNNEL_ALLOWED_CLIENTS is not set and --listen {address} can be reached from other machines"
-            ),
-            "set it to the networks that clients connect from, such as 10.0.0.0/24, or listen on 127.0.0.1",
-        ));
-    }
-    faults
 }
 
 /// Who logs in without a password must be known by other means.
@@ -107,7 +84,7 @@ fn users(options: &Options, listen: &[ListenAddress]) -> Option<Fault> {
 
 fn admin(options: &Options) -> Option<Fault> {
     let address = options.admin?;
-    (!address.ip().to_canonical().is_loopback()).then(|| {
+    (!is_local(address.ip())).then(|| {
         Fault::new(
             ErrorCode::VariableInvalid,
             "--admin",
@@ -152,8 +129,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::serve::TlsFiles;
     use crate::settings::{Environment, Role};
-    use crate::tunnel::TlsFiles;
 
     fn settings(more: &[(&str, &str)]) -> Settings {
         let base = [

@@ -1,32 +1,41 @@
 //! A tunnel from its start to its end: [`run`].
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::join;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::accept::Door;
-use super::admin::{Admin, Collector};
+use super::admin::Admin;
 use super::admission::Admission;
 use super::context::Shared;
 use super::limits;
 use super::listen::Listener;
-use super::listener_tls::{ListenerTls, Looked};
-use super::meters::Meters;
 use super::options::Options;
 use super::plan::Plan;
+use super::workers::Workers;
 use super::{mysql, postgres};
 use crate::code::ErrorCode;
+use crate::connect::delivered;
 use crate::endpoint::Engine;
+use crate::serve::{Collector, ListenerTls, Profile, Signals, Wish};
 use crate::settings::{Fault, Settings, SettingsError};
+use crate::wire::flush_reports;
 
 /// The pauses between looks at a server that could not be reached.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// How often the listener's files are looked at, and how long certificates are good for is counted.
 const LOOK: Duration = Duration::from_secs(10);
+/// How long sessions that are told to end may take for it.
+const LAST: Duration = Duration::from_secs(2);
+/// How long goodbyes and reports of certificates may take to leave when the last session is over.
+const FLUSH: Duration = Duration::from_secs(2);
+/// What clients of PostgreSQL name that speak TLS from the first byte, in ALPN's form.
+const ALPN_POSTGRESQL: &[u8] = b"\x0apostgresql";
 
 /// Carries sessions until a signal ends it: SIGTERM or SIGINT. Sessions that are under way then may go
 /// on for as long as the options say; a second signal ends them at once. SIGHUP has files read again.
@@ -40,46 +49,45 @@ pub async fn run(options: &Options, settings: &Settings) -> Result<(), SettingsE
 
 async fn start(options: &Options, settings: &Settings) -> Result<(), Vec<Fault>> {
     let plan = Plan::new(options, settings)?;
-    let mut signals = Signals::catch().map_err(|fault| vec![fault])?;
+    let mut signals = Signals::catch("wa-db tunnel").map_err(|fault| vec![fault])?;
     // Before anything is counted.
     let collector = options.admin.map(|_| Collector::install()).transpose();
     let collector = collector.map_err(|fault| vec![fault])?;
     let tls = match &options.tls {
         Some(files) => Some(Arc::new(ListenerTls::load(
             files,
-            plan.exposure.security_level,
+            Profile {
+                level: plan.exposure.security_level,
+                alpn: ALPN_POSTGRESQL,
+            },
         )?)),
         None => None,
     };
     let shared = Arc::new(Shared::load(settings, options.inject)?);
     let listeners = open(&plan, options, tls.as_ref())?;
-    let admin = match (options.admin, collector) {
+    let admin = match (options.admin, &collector) {
         (Some(address), Some(collector)) => Some(
-            Admin::open(address, collector)
+            Admin::open(address, collector.clone())
                 .await
                 .map_err(|fault| vec![fault])?,
         ),
         _ => None,
     };
-    limits::make_room(
-        options
-            .max_connections
-            .get()
-            .saturating_mul(listeners.len()),
-    );
-    let door = Door::new(Arc::clone(&shared));
+    let workers = Workers::start().map_err(|error| vec![too_few_threads(&error)])?;
+    let sessions = options.max_connections.get();
+    limits::make_room(sessions.saturating_mul(listeners.len()), workers.count());
+    let door = Door::new(Arc::clone(&shared), workers);
     announce(&listeners, admin.as_ref(), settings);
     let mut doors = JoinSet::new();
     for listener in listeners {
         let admission = Admission::new(options.max_connections, options.max_connections_per_client);
         doors.spawn(door.clone().keep(listener, admission));
     }
-    let upkeep = admin.as_ref().map(Admin::upkeep);
     if let Some(admin) = admin {
         tokio::spawn(admin.serve(Arc::clone(&shared.health), door.ending.clone()));
     }
     // Without a listener for health nobody asks: a server of PostgreSQL then hears of sessions alone.
-    let tries = upkeep.is_some() || settings.engine() == Engine::MySql;
+    let tries = collector.is_some() || settings.engine() == Engine::MySql;
     tokio::spawn(watch_server(Arc::clone(&shared), tries));
     loop {
         tokio::select! {
@@ -92,8 +100,8 @@ async fn start(options: &Options, settings: &Settings) -> Result<(), Vec<Fault>>
             },
             () = sleep(LOOK) => {
                 look(&shared, tls.as_deref());
-                if let Some(upkeep) = &upkeep {
-                    upkeep();
+                if let Some(collector) = &collector {
+                    collector.upkeep();
                 }
             }
         }
@@ -103,7 +111,18 @@ async fn start(options: &Options, settings: &Settings) -> Result<(), Vec<Fault>>
     // Listeners are closed, and their sockets removed, before anything is waited for.
     doors.join_all().await;
     drain(&door, options.drain, &mut signals).await;
+    // They would end with the threads that brought them up. What is lost of reports is in the log.
+    join!(flush_reports(FLUSH), delivered(FLUSH));
     Ok(())
+}
+
+fn too_few_threads(error: &io::Error) -> Fault {
+    Fault::new(
+        ErrorCode::VariableInvalid,
+        "wa-db tunnel",
+        format!("threads for sessions cannot be started: {error}"),
+        "raise the limits on threads and open files of the tunnel's user (ulimit -u, ulimit -n) or container",
+    )
 }
 
 fn open(
@@ -148,11 +167,7 @@ fn announce(listeners: &[Listener], admin: Option<&Admin>, settings: &Settings) 
 fn look(shared: &Shared, tls: Option<&ListenerTls>) {
     shared.upstream.policy();
     let Some(tls) = tls else { return };
-    match tls.look() {
-        Looked::Unchanged => {}
-        Looked::Loaded => Meters::reloaded("loaded"),
-        Looked::Failed => Meters::reloaded("failed"),
-    }
+    tls.look();
     shared
         .meters
         .certificate_ends("listener", tls.current().ends);
@@ -199,57 +214,13 @@ async fn drain(door: &Door, patience: Duration, signals: &mut Signals) {
     let deadline = Instant::now() + patience;
     tokio::select! {
         _ = timeout_at(deadline, door.sessions.wait()) => {}
-        () = signals.second() => {}
+        () = signals.end() => {}
     }
     let cut = door.sessions.len();
     door.ending.cancel();
-    door.sessions.wait().await;
+    // A thread that hangs in a file of a mount that does not answer hears of nothing.
+    if timeout(LAST, door.sessions.wait()).await.is_err() {
+        tracing::warn!(left = door.sessions.len(), "sessions did not end");
+    }
     tracing::info!(cut, "ended");
-}
-
-/// What a signal asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    End,
-    Reload,
-}
-
-/// The signals that a tunnel acts on.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    reload: Signal,
-}
-
-impl Signals {
-    fn catch() -> Result<Self, Fault> {
-        let catch = |kind| {
-            signal(kind).map_err(|error| {
-                Fault::new(
-                    ErrorCode::VariableInvalid,
-                    "wa-db tunnel",
-                    format!("wa-db tunnel: signals cannot be caught: {error}"),
-                    "run it where signals are to be had",
-                )
-            })
-        };
-        Ok(Self {
-            terminate: catch(SignalKind::terminate())?,
-            interrupt: catch(SignalKind::interrupt())?,
-            reload: catch(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.terminate.recv() => Wish::End,
-            _ = self.interrupt.recv() => Wish::End,
-            _ = self.reload.recv() => Wish::Reload,
-        }
-    }
-
-    /// Waits until the end is asked for once more.
-    async fn second(&mut self) {
-        while self.next().await != Wish::End {}
-    }
 }

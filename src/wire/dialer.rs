@@ -11,8 +11,14 @@ use tokio::time::Instant;
 use tokio_openssl::SslStream;
 
 use super::addresses::Addresses;
+#[cfg(feature = "cli")]
+use super::dial;
 use super::handshake::{Peer, Rejected, TlsFacts, handshake};
 use super::mysql::Greeting;
+#[cfg(feature = "cli")]
+use super::mysql::{Capabilities, Channel};
+#[cfg(feature = "cli")]
+use super::nobody::{self, Tried};
 use super::progress::Progress;
 use super::report::{Handshake, Reporter};
 use super::resolve::resolve;
@@ -22,6 +28,8 @@ use crate::code::Stage;
 use crate::endpoint::{Endpoint, Engine};
 use crate::failure::Failure;
 use crate::settings::{AllowedNetworks, Negotiation, Settings};
+#[cfg(feature = "cli")]
+use crate::tls::Chain;
 use crate::tls::TlsPolicy;
 
 /// Makes secured streams to servers of one engine. The policy comes with each call, since its
@@ -185,6 +193,69 @@ impl Dialer {
         self.shake(endpoint, policy, address, stream).await
     }
 
+    /// Whether the server at this address goes into a login without TLS. It is tried by a name that no
+    /// account has, where PostgreSQL refuses that by the account's own, and without a password.
+    ///
+    /// # Errors
+    /// Stages `connect` and `tls`: it came to no login.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn knock_in_the_clear(
+        &self,
+        address: SocketAddr,
+        settings: &Settings,
+    ) -> Result<Tried, Failure> {
+        let (_, mut stream) = dial::dial(&[address]).await?;
+        if self.engine == Engine::Postgres {
+            let tried = nobody::postgres::knock(&mut stream).await;
+            if tried != Tried::Refused {
+                return Ok(tried);
+            }
+            let (_, mut stream) = dial::dial(&[address]).await?;
+            let user = settings.username();
+            let database = settings.database().unwrap_or(user);
+            return Ok(nobody::postgres::knock_as(&mut stream, user, database).await);
+        }
+        let Greeted {
+            greeting, stream, ..
+        } = Greeted::read(address, stream).await?;
+        let channel = Channel::going_on(stream, 1);
+        Ok(nobody::mysql::knock(channel, &greeting, mysql::own_hello()).await)
+    }
+
+    /// The certificates that the server at this address sends. A server of MySQL's protocol, which
+    /// counts clients that go away before they have logged in, is told a name that no account has.
+    ///
+    /// # Errors
+    /// Stages `connect` and `tls`.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn served_at(
+        &self,
+        endpoint: &Endpoint,
+        policy: &TlsPolicy,
+        address: SocketAddr,
+    ) -> Result<Chain, Rejected> {
+        let (_, stream) = dial::dial(&[address]).await?;
+        if self.engine == Engine::Postgres {
+            let secured = self.secure(endpoint, policy, address, stream).await?;
+            return Ok(secured.facts.served);
+        }
+        let greeted = Greeted::read(address, stream).await?;
+        let greeting = greeted.greeting.clone();
+        let secured = self
+            .answer(greeted, endpoint, policy, SslRequest::own())
+            .await?;
+        let mut hello = mysql::own_hello();
+        hello.capabilities = hello.capabilities.with(Capabilities::SSL);
+        nobody::mysql::knock(Channel::going_on(secured.stream, 2), &greeting, hello).await;
+        Ok(secured.facts.served)
+    }
+
     /// The handshake. Every one that is made to a server goes through here.
     async fn shake(
         &self,
@@ -211,7 +282,7 @@ impl Dialer {
         }
         match outcome {
             Ok((stream, facts)) => {
-                tracing::debug!(%endpoint, %address, protocol = facts.protocol, cipher = facts.cipher, "secured");
+                tracing::debug!(%endpoint, %address, protocol = facts.protocol, cipher = facts.cipher, reused = facts.reused, "secured");
                 Ok(Secured {
                     address,
                     stream,

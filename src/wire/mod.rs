@@ -15,6 +15,8 @@ mod handshake;
     allow(dead_code, unused_imports, reason = "the tunnel needs all of it")
 )]
 pub(crate) mod mysql;
+#[cfg(feature = "cli")]
+mod nobody;
 mod probe;
 mod progress;
 mod report;
@@ -27,9 +29,11 @@ pub(crate) use self::dialer::{Dialer, Secured};
 #[cfg(feature = "mysql")]
 pub(crate) use self::handshake::Rejected;
 pub use self::handshake::TlsFacts;
+#[cfg(feature = "cli")]
+pub(crate) use self::nobody::Tried;
 pub(crate) use self::probe::alert_after_handshake;
 pub(crate) use self::progress::Progress;
 pub use self::progress::StageTimes;
-pub use self::report::flush_reports;
+pub use self::report::{LostReports, flush_reports};
 #[cfg(feature = "mysql")]
 pub(crate) use self::starttls::mysql::SslRequest;

@@ -6,7 +6,7 @@ mod failures;
 mod flags;
 mod hosts;
 mod json;
-mod lab;
+pub(crate) mod lab;
 mod legacy;
 mod negotiation;
 mod shapes;

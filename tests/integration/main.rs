@@ -8,12 +8,15 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod audit;
 mod certificates;
+mod certs;
 mod client_identity;
 mod clients;
 mod contract;
 mod hostile;
 mod layering;
+mod monitor;
 mod pins;
 mod policy;
 mod pool;

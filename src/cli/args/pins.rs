@@ -22,7 +22,8 @@ pub(in crate::cli) struct PinsArgs {
 pub(in crate::cli) struct PinSourceArgs {
     /// Print the pin of this key, private or public; no server is asked
     ///
-    /// WA_DB_SSL_KEY_PASSWORD_FILE opens an encrypted one.
+    /// WA_DB_SSL_KEY_PASSWORD_FILE opens an encrypted one; where that file is itself encrypted,
+    /// WA_DB_IDENTITY_FILE opens it.
     #[arg(long = "from-key", value_name = "FILE", conflicts_with = "role")]
     pub(in crate::cli) key: Option<PathBuf>,
     /// Print the pin of the key that this certificate signing request is for

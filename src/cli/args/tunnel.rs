@@ -93,7 +93,7 @@ fn parse_uid(text: &str) -> Result<u32, String> {
         .map_err(|_| format!("expected a user's number: see id -u {text}"))
 }
 
-fn parse_admin(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn parse_admin(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| "expected an address and a port, such as 127.0.0.1:9187".to_owned())
 }

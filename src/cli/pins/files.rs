@@ -1,7 +1,7 @@
 //! The pins of keys that lie in files.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -11,10 +11,11 @@ use crate::cli::exit::{self, Exit};
 use crate::cli::printer::{self, Paint, Printer};
 use crate::cli::scope;
 use crate::code::Stage;
-use crate::settings::{SettingsError, Warning};
+use crate::settings::{SecretFile, SettingsError, Warning};
 use crate::tls::file_pins::{self, FilePin};
 
 const KEY_PASSWORD: &str = "WA_DB_SSL_KEY_PASSWORD_FILE";
+const IDENTITY: &str = "WA_DB_IDENTITY_FILE";
 
 /// What kind of file to take pins from.
 pub(super) enum Source<'a> {
@@ -98,8 +99,11 @@ fn read(
     let read = match source {
         Source::Key(path) => {
             let environment = scope::environment(file)?;
-            let password = environment.get(KEY_PASSWORD).map(Path::new);
-            file_pins::of_key("--from-key", path, password)
+            let file = |name| environment.get(name).map(PathBuf::from);
+            let identity = || file(IDENTITY);
+            let password =
+                file(KEY_PASSWORD).map(|path| SecretFile::key_password(path, identity()));
+            file_pins::of_key("--from-key", path, password.as_ref())
                 .map(|(pin, warning)| (vec![pin], warning))
         }
         Source::Request(path) => {

@@ -3,24 +3,12 @@
 use std::io;
 
 use super::report::PinsReport;
-use super::text::grouped;
+use crate::cli::chains;
 use crate::cli::printer::{Paint, Printer};
 
 /// Prints the faults and, where there is something to pin, how to go on.
 pub(super) fn print(report: &PinsReport, printer: &mut Printer<'_>) -> io::Result<()> {
-    for (roles, target) in grouped(report) {
-        if let Some(error) = &target.error {
-            let at = match &target.endpoint {
-                Some(endpoint) => format!("{roles} {endpoint}: "),
-                None => format!("{roles}: "),
-            };
-            let message = format!("{at}{}", error.message());
-            printer.fault("", &message, error.hint())?;
-            for other in error.others() {
-                printer.fault("", &format!("{at}{}", other.message), &other.hint)?;
-            }
-        }
-    }
+    chains::faults(&report.targets, printer)?;
     let mut seen = report
         .targets
         .iter()

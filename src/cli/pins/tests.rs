@@ -1,9 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
-use super::report::{PinsReport, Presented, TargetPins};
+use super::report::PinsReport;
 use super::{notes, text};
 use crate::check::ErrorReport;
-use crate::cli::fixtures;
+use crate::cli::chains::{Presented, TargetChain};
+use crate::cli::fixtures::{self, PLAIN, stripped};
 use crate::cli::printer::{Printer, Style};
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::{Endpoint, Host};
@@ -28,7 +29,7 @@ fn presented(index: usize, subject: &str, verified: bool, sent: bool) -> Present
     }
 }
 
-fn target(role: Role, chain: Vec<Presented>, failed: Option<(Stage, ErrorReport)>) -> TargetPins {
+fn target(role: Role, chain: Vec<Presented>, failed: Option<(Stage, ErrorReport)>) -> TargetChain {
     let environment = Environment::from_pairs([
         ("WA_DB_ENGINE", "PGSQL"),
         ("WA_DB_HOSTNAME", "db.lab"),
@@ -36,7 +37,7 @@ fn target(role: Role, chain: Vec<Presented>, failed: Option<(Stage, ErrorReport)
     ]);
     let settings = Settings::from_environment(role, &environment).unwrap();
     let endpoint = Endpoint::new(Host::Name("db.lab".to_owned()), 5432);
-    TargetPins::of_server(&settings, &endpoint, chain, failed)
+    TargetChain::of_server(&settings, &endpoint, chain, failed)
 }
 
 /// Both roles see a chain that verifies, and an old certificate that is sent along for nothing.
@@ -76,18 +77,14 @@ fn failing() -> PinsReport {
     PinsReport::new(
         vec![
             target(Role::Webapp, chain, Some((Stage::Tls, error))),
-            TargetPins::of_settings_error(Role::Coreapp, missing),
+            TargetChain::of_settings_error(Role::Coreapp, missing),
         ],
         &[],
     )
 }
 
 fn rendered(report: &PinsReport, colour: bool) -> (String, String) {
-    let style = Style {
-        colour,
-        unicode: true,
-        width: None,
-    };
+    let style = Style { colour, ..PLAIN };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     text::print(report, &mut Printer::new(&mut stdout, style)).unwrap();
     notes::print(report, &mut Printer::new(&mut stderr, style)).unwrap();
@@ -115,15 +112,7 @@ fn colour_adds_nothing_but_escape_sequences() {
     for report in [passing(), failing()] {
         let (plain, _) = rendered(&report, false);
         let (coloured, _) = rendered(&report, true);
-        let mut stripped = String::new();
-        for (index, part) in coloured.split('\u{1b}').enumerate() {
-            stripped.push_str(if index == 0 {
-                part
-            } else {
-                part.split_once('m').unwrap().1
-            });
-        }
-        assert_eq!(stripped, plain);
+        assert_eq!(stripped(&coloured), plain);
     }
 }
 

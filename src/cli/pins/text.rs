@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::report::{PinsReport, Presented, TargetPins};
+use super::report::PinsReport;
+use crate::cli::chains::{self, Presented};
 use crate::cli::printer::{Paint, Printer};
 
 /// What stands in the place of a pin, as wide as one.
@@ -10,12 +11,16 @@ const UNREADABLE: &str = "no key that can be read                            ";
 
 /// Prints the pins.
 pub(super) fn print(report: &PinsReport, printer: &mut Printer<'_>) -> io::Result<()> {
-    for (roles, target) in grouped(report) {
+    for (roles, target) in chains::grouped(&report.targets) {
         if target.chain.is_empty() {
             continue;
         }
-        heading(&roles, target, printer)?;
-        let width = target.chain.iter().map(|seen| mark(seen).len()).max();
+        chains::heading(&roles, target, printer)?;
+        let width = target
+            .chain
+            .iter()
+            .map(|seen| chains::mark(seen).len())
+            .max();
         for seen in &target.chain {
             row(seen, width.unwrap_or_default(), printer)?;
         }
@@ -28,39 +33,6 @@ pub(super) fn print(report: &PinsReport, printer: &mut Printer<'_>) -> io::Resul
     }
 }
 
-/// The targets, those together that different roles were told the same by.
-pub(super) fn grouped(report: &PinsReport) -> Vec<(String, &TargetPins)> {
-    let mut groups: Vec<(String, &TargetPins)> = Vec::new();
-    for target in &report.targets {
-        match groups
-            .iter_mut()
-            .find(|(_, same)| same.says_the_same(target))
-        {
-            Some((roles, _)) => {
-                roles.push_str(", ");
-                roles.push_str(target.role.as_str());
-            }
-            None => groups.push((target.role.to_string(), target)),
-        }
-    }
-    groups
-}
-
-/// `webapp, coreapp → postgres db.lab:5432`.
-fn heading(roles: &str, target: &TargetPins, printer: &mut Printer<'_>) -> io::Result<()> {
-    let arrow = if printer.style().unicode {
-        " → "
-    } else {
-        " -> "
-    };
-    printer.put(Paint::Strong, roles)?;
-    if let (Some(engine), Some(endpoint)) = (target.engine, &target.endpoint) {
-        printer.put(Paint::Faint, arrow)?;
-        printer.put(Paint::Strong, &format!("{engine} {endpoint}"))?;
-    }
-    printer.end()
-}
-
 fn row(seen: &Presented, width: usize, printer: &mut Printer<'_>) -> io::Result<()> {
     printer.put(
         Paint::Plain,
@@ -71,20 +43,12 @@ fn row(seen: &Presented, width: usize, printer: &mut Printer<'_>) -> io::Result<
     } else {
         Paint::Bad
     };
-    printer.put(paint, mark(seen))?;
+    printer.put(paint, chains::mark(seen))?;
     let subject = match seen.certificate.subject.as_str() {
         "" => "no subject",
         subject => subject,
     };
-    let missing = width.saturating_sub(mark(seen).len());
+    let missing = width.saturating_sub(chains::mark(seen).len());
     printer.put(Paint::Plain, &format!("{:missing$}  {subject}", ""))?;
     printer.end()
-}
-
-fn mark(seen: &Presented) -> &'static str {
-    match (seen.verified, seen.sent) {
-        (true, true) => "verified",
-        (true, false) => "verified, not sent",
-        (false, _) => "not verified",
-    }
 }

@@ -86,7 +86,8 @@ impl Text<'_, '_> {
     }
 }
 
-fn validity(certificate: &CertificateFacts) -> String {
+/// From when to when, and how long that still is.
+pub(in crate::cli) fn validity(certificate: &CertificateFacts) -> String {
     let day = |time: &str| time.split('T').next().unwrap_or_default().to_owned();
     let left = days_left(certificate.days_left);
     format!(
@@ -97,7 +98,7 @@ fn validity(certificate: &CertificateFacts) -> String {
 }
 
 /// The days are rounded down: 0 is the last day, -1 the first one on which it was over.
-fn days_left(days: i64) -> String {
+pub(in crate::cli) fn days_left(days: i64) -> String {
     match days {
         -1 => "expired less than a day ago".to_owned(),
         -2 => "expired 1 day ago".to_owned(),

@@ -5,19 +5,19 @@ use crate::check::Millis;
 
 /// What is drawn, in the characters that the terminal has.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
-    pub(super) ok: &'static str,
-    pub(super) warn: &'static str,
-    pub(super) failed: &'static str,
-    pub(super) skipped: &'static str,
+pub(in crate::cli) struct Layout {
+    pub(in crate::cli) ok: &'static str,
+    pub(in crate::cli) warn: &'static str,
+    pub(in crate::cli) failed: &'static str,
+    pub(in crate::cli) skipped: &'static str,
     /// Between role and server.
-    pub(super) arrow: &'static str,
+    pub(in crate::cli) arrow: &'static str,
     /// Before what is said about a stage: two columns right of the stage's name.
-    pub(super) indent: &'static str,
+    pub(in crate::cli) indent: &'static str,
 }
 
 impl Layout {
-    pub(super) fn of(style: Style) -> Self {
+    pub(in crate::cli) fn of(style: Style) -> Self {
         if style.unicode {
             Self {
                 ok: "✓",

@@ -1,14 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::cli::fixtures;
+use crate::cli::fixtures::{self, PLAIN, stripped};
 use crate::cli::printer::Style;
-
-const PLAIN: Style = Style {
-    colour: false,
-    unicode: true,
-    width: None,
-};
 
 fn rendered(report: &CheckReport, verbosity: Verbosity, style: Style) -> String {
     let mut out = Vec::new();
@@ -69,9 +63,8 @@ fn verbose_check_shows_keys_and_the_chain() {
 #[test]
 fn ascii_output_holds_ascii_only_and_keeps_its_columns() {
     let style = Style {
-        colour: false,
         unicode: false,
-        width: None,
+        ..PLAIN
     };
     let text = rendered(&fixtures::failing(), Verbosity::Normal, style);
     assert!(text.is_ascii(), "{text}");
@@ -82,24 +75,15 @@ fn ascii_output_holds_ascii_only_and_keeps_its_columns() {
 fn colour_adds_nothing_but_escape_sequences() {
     let style = Style {
         colour: true,
-        unicode: true,
-        width: None,
+        ..PLAIN
     };
     let coloured = rendered(&fixtures::failing(), Verbosity::Verbose, style);
     assert!(
         coloured.contains("\u{1b}[1;31merror:\u{1b}[0m"),
         "{coloured:?}"
     );
-    let mut stripped = String::new();
-    for (index, part) in coloured.split('\u{1b}').enumerate() {
-        stripped.push_str(if index == 0 {
-            part
-        } else {
-            part.split_once('m').unwrap().1
-        });
-    }
     assert_eq!(
-        stripped,
+        stripped(&coloured),
         rendered(&fixtures::failing(), Verbosity::Verbose, PLAIN)
     );
 }

@@ -12,6 +12,8 @@ use futures_util::FutureExt;
 use mysql_async::{Conn, Opts, OptsBuilder};
 
 use super::failure::{self, Reached};
+#[cfg(feature = "cli")]
+use super::relay::Introduced;
 use super::{relay, session};
 use crate::code::Stage;
 use crate::connect::after_tls;
@@ -21,7 +23,9 @@ use crate::endpoint::{Endpoint, Engine, Host};
 use crate::failure::Failure;
 use crate::settings::{Depth, Settings, TargetSession, Verification};
 use crate::tls::{CertificateExpiries, Reloading, TlsPolicy, native};
-use crate::wire::{Dialer, Greeted, StageTimes, dial, resolve};
+#[cfg(feature = "cli")]
+use crate::wire::Rejected;
+use crate::wire::{Dialer, Greeted, Progress, StageTimes, dial, resolve};
 
 /// The longest packet that any server can be set to take or send. What a server takes in fact it
 /// says itself, in its error.
@@ -39,6 +43,24 @@ struct Inner {
     dialer: Dialer,
     packet_limit: usize,
     files: Reloading<Arc<[Opts]>>,
+}
+
+impl Inner {
+    fn way<'a>(
+        &'a self,
+        dialer: &'a Dialer,
+        endpoint: &'a Endpoint,
+        policy: &'a TlsPolicy,
+        progress: &'a Progress,
+    ) -> relay::Way<'a> {
+        relay::Way {
+            dialer,
+            endpoint,
+            policy,
+            password: self.settings.password(),
+            progress,
+        }
+    }
 }
 
 /// One connection that is ready for queries.
@@ -157,6 +179,59 @@ impl MySqlConnector {
     }
 }
 
+#[cfg(feature = "cli")]
+impl MySqlConnector {
+    /// Secures a connection to the first server of the list that `dialer` has dialled, for the driver to
+    /// log in on it.
+    ///
+    /// # Errors
+    /// Stages `settings` and `tls`.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    pub(crate) async fn introduce(
+        &self,
+        dialer: &Dialer,
+        greeted: Greeted,
+        endpoint: &Endpoint,
+        policy: &TlsPolicy,
+        progress: &Progress,
+    ) -> Result<Introduced, Rejected> {
+        let inner = &*self.0;
+        let build = |policy: &_| all_options(&inner.settings, inner.packet_limit, policy);
+        let (_, options) = inner.files.current::<ConnectError>(build);
+        let password = inner.settings.password().read().map_err(Failure::from)?;
+        let password = password.map(|password| password.expose().to_owned());
+        let options = options.first().cloned().unwrap_or_default();
+        let options = OptsBuilder::from_opts(options).pass(password);
+        let way = inner.way(dialer, endpoint, policy, progress);
+        relay::introduce(&way, greeted, options).await
+    }
+
+    /// Lets the driver log in where it was introduced.
+    ///
+    /// # Errors
+    /// Stages `tls` and `authenticate`.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    pub(crate) async fn login(
+        &self,
+        introduced: Introduced,
+        dialer: &Dialer,
+        endpoint: &Endpoint,
+        policy: &TlsPolicy,
+    ) -> Result<Conn, Failure> {
+        let inner = &*self.0;
+        let progress = Progress::start(Stage::Authenticate);
+        let way = inner.way(dialer, endpoint, policy, &progress);
+        let login = introduced.login(&way).await;
+        login
+            .map(|(conn, _)| conn)
+            .map_err(|rejected| rejected.failure)
+    }
+}
+
 /// The session, and when the server's certificate ends if that was seen.
 async fn open(
     inner: &Inner,
@@ -184,13 +259,7 @@ async fn open(
     }
     if let Depth::Wire(_) = policy.depth() {
         let attempt = async |address, stream| {
-            let way = relay::Way {
-                dialer,
-                endpoint,
-                policy,
-                password: settings.password(),
-                progress,
-            };
+            let way = inner.way(dialer, endpoint, policy, progress);
             let greeted = Greeted::read(address, stream).await?;
             relay::open(way, greeted, with_password.clone()).await
         };

@@ -8,3 +8,7 @@ mod relay;
 pub(crate) mod session;
 
 pub use self::connector::{MySqlConnection, MySqlConnector};
+#[cfg(feature = "cli")]
+pub(crate) use self::pump::delivered;
+#[cfg(feature = "cli")]
+pub(crate) use self::relay::Introduced;

@@ -1,8 +1,10 @@
-//! Moves bytes between the driver and its server: [`run`].
+//! Moves bytes between the driver and its server: [`start`].
 
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+#[cfg(feature = "cli")]
+use std::sync::LazyLock;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,14 +12,37 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
+#[cfg(feature = "cli")]
+use tokio_util::task::TaskTracker;
 
 /// A record of TLS. Larger pieces would have to be put together from several.
 const PIECE: usize = 16 * 1024;
 /// How long the last words of either side may take to be delivered.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// All that run in this process.
+#[cfg(feature = "cli")]
+static RUNNING: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
+
+/// Moves bytes in a task of its own, which ends with either side.
+pub(super) fn start(driver: UnixStream, server: SslStream<TcpStream>) {
+    let running = run(driver, server);
+    #[cfg(feature = "cli")]
+    RUNNING.spawn(running);
+    #[cfg(not(feature = "cli"))]
+    tokio::spawn(running);
+}
+
+/// Waits until what was said on connections that are closed has left, for at most as long as `patience`: a
+/// process that ends before has said no goodbye, and the server counts its sessions as aborted.
+#[cfg(feature = "cli")]
+pub(crate) async fn delivered(patience: Duration) {
+    RUNNING.close();
+    let _ = timeout(patience, RUNNING.wait()).await;
+}
+
 /// Moves bytes until either side ends; the other one is closed then, after what was under way.
-pub(super) async fn run(mut driver: UnixStream, mut server: SslStream<TcpStream>) {
+async fn run(mut driver: UnixStream, mut server: SslStream<TcpStream>) {
     let (mut up, mut down) = (Direction::new(), Direction::new());
     let driver_ended = poll_fn(|cx| {
         // First, so that the server's reason comes through before its hang-up shows on the other way.

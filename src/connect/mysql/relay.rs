@@ -4,8 +4,10 @@
 //! offer of TLS and speaks as it would without; what it says is carried over TLS. From the end of the
 //! login on, bytes are only moved.
 
-use std::future::pending;
+use std::future::{Future, pending};
 use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
 
 use futures_util::future::try_join;
 use mysql_async::{Conn, OptsBuilder};
@@ -36,6 +38,18 @@ pub(super) struct Way<'a> {
     pub(super) progress: &'a Progress,
 }
 
+/// The driver's own connect, under way.
+type Login = Pin<Box<dyn Future<Output = Result<Conn, mysql_async::Error>> + Send>>;
+
+/// A server that is secured, and a driver that is about to log in on that very connection.
+pub(crate) struct Introduced {
+    secured: Secured,
+    near: Channel<UnixStream>,
+    /// What the driver says first.
+    response: Response,
+    login: Login,
+}
+
 /// Secures the connection to a server that has greeted and logs the driver in on it. The options say
 /// who logs in; where the driver would dial and how it would do TLS is replaced.
 ///
@@ -49,54 +63,129 @@ pub(super) async fn open(
     greeted: Greeted,
     options: OptsBuilder,
 ) -> Result<(Conn, TlsFacts), Rejected> {
+    introduce(&way, greeted, options).await?.login(&way).await
+}
+
+/// All of it but the login.
+///
+/// # Errors
+/// Stage `tls`.
+///
+/// # Cancel Safety
+/// Dropping the future closes what was opened.
+pub(super) async fn introduce(
+    way: &Way<'_>,
+    greeted: Greeted,
+    options: OptsBuilder,
+) -> Result<Introduced, Rejected> {
     let address = greeted.address;
     let meeting = Meeting::arrange().map_err(no_meeting)?;
     let options = options
         .socket(Some(meeting.path()))
         .ssl_opts(None)
         .prefer_socket(false);
-    let relayed = async {
+    let mut login: Login = Box::pin(dial_and_login(options));
+    let secure = async {
         let driver = meeting.driver().await.map_err(no_meeting)?;
-        let (driver, Secured { stream, facts, .. }) = relay(&way, greeted, driver).await?;
-        // Whatever the driver asks before it hands the connection over is carried already. The
-        // task ends with the driver's socket, which closes with the connection or this future.
-        tokio::spawn(pump::run(driver, stream));
-        Ok::<_, Rejected>(facts)
+        secure(way, greeted, driver).await
     };
-    let name = way.policy.name_for(way.endpoint.host());
-    let login = async {
-        let reached = Reached::Address {
-            address,
-            policy: way.policy,
-            name: &name,
-        };
-        let login = dial_and_login(options).await;
-        login.map_err(|error| failure::of_login(&error, reached, way.password).into())
-    };
-    // The relay goes first: it knows why there is nothing more for the driver to read.
-    match try_join(relayed, login).await {
-        Ok((facts, conn)) => Ok((conn, facts)),
-        Err(Rejected { failure, .. }) if failure.stage() > Stage::Tls => {
-            let Way {
-                dialer,
-                endpoint,
-                policy,
-                ..
-            } = way;
-            let failure = after_tls::explain(dialer, failure, endpoint, address, policy).await;
-            Err(failure.into())
+    // The server goes first: where it hangs up, that is why there is nothing more for the driver to read.
+    let outcome = tokio::select! {
+        biased;
+        outcome = secure => outcome,
+        ended = &mut login => Err(match ended {
+            Ok(_) => broke_off(&"the driver was done before it logged in"),
+            Err(error) => way.of_login(&error, address),
         }
-        Err(rejected) => Err(rejected),
+        .into()),
+    };
+    match outcome {
+        Ok((secured, near, response)) => Ok(Introduced {
+            secured,
+            near,
+            response,
+            login,
+        }),
+        Err(rejected) => Err(way.explain(rejected, address).await),
     }
 }
 
-/// Carries the login. It returns once the server has accepted it; what the server refuses, and what
-/// the driver refuses of the server's demands, ends the driver's half.
-async fn relay(
+impl Introduced {
+    /// What was secured.
+    #[cfg(feature = "cli")]
+    pub(crate) fn secured(&self) -> &Secured {
+        &self.secured
+    }
+
+    /// Lets the driver log in.
+    ///
+    /// # Errors
+    /// Stage `authenticate`; `tls` where the server did not accept our certificate.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    pub(super) async fn login(self, way: &Way<'_>) -> Result<(Conn, TlsFacts), Rejected> {
+        let Self {
+            secured,
+            near,
+            response,
+            login,
+        } = self;
+        let address = secured.address;
+        let relayed = async {
+            way.progress.enter(Stage::Authenticate);
+            let (driver, Secured { stream, facts, .. }) = relay(secured, near, response).await?;
+            // Whatever the driver asks before it hands the connection over is carried already. The
+            // task ends with the driver's socket, which closes with the connection or this future.
+            pump::start(driver, stream);
+            Ok::<_, Rejected>(facts)
+        };
+        let login = async {
+            login
+                .await
+                .map_err(|error| way.of_login(&error, address).into())
+        };
+        // The relay goes first: it knows why there is nothing more for the driver to read.
+        match try_join(relayed, login).await {
+            Ok((facts, conn)) => Ok((conn, facts)),
+            Err(rejected) => Err(way.explain(rejected, address).await),
+        }
+    }
+}
+
+impl Way<'_> {
+    fn of_login(&self, error: &mysql_async::Error, address: SocketAddr) -> Failure {
+        let name = self.policy.name_for(self.endpoint.host());
+        let reached = Reached::Address {
+            address,
+            policy: self.policy,
+            name: &name,
+        };
+        failure::of_login(error, reached, self.password)
+    }
+
+    /// What is behind a login that failed.
+    async fn explain(&self, rejected: Rejected, address: SocketAddr) -> Rejected {
+        if rejected.failure.stage() <= Stage::Tls {
+            return rejected;
+        }
+        let Self {
+            dialer,
+            endpoint,
+            policy,
+            ..
+        } = self;
+        let failure = after_tls::explain(dialer, rejected.failure, endpoint, address, policy).await;
+        failure.into()
+    }
+}
+
+/// Hears what the driver has to say first, and secures the connection with it.
+async fn secure(
     way: &Way<'_>,
     greeted: Greeted,
     driver: UnixStream,
-) -> Result<(UnixStream, Secured), Rejected> {
+) -> Result<(Secured, Channel<UnixStream>, Response), Rejected> {
     let mut near = Channel::new(driver);
     let mut greeting = greeted.greeting.clone();
     greeting.capabilities = greeting.capabilities.without(Capabilities::SSL);
@@ -104,20 +193,30 @@ async fn relay(
     let Ok(first) = near.read(LARGEST).await else {
         return pending().await;
     };
-    let (Some(mut response), Some(head)) = (Response::parse(&first), first.first_chunk()) else {
+    let (Some(response), Some(head)) = (Response::parse(&first), first.first_chunk()) else {
         return Err(broke_off(&"the driver's response has another form").into());
     };
     way.progress.enter(Stage::Tls);
     let request = SslRequest::of(*head);
+    let secured = way
+        .dialer
+        .answer(greeted, way.endpoint, way.policy, request)
+        .await?;
+    Ok((secured, near, response))
+}
+
+/// Carries the login. It returns once the server has accepted it; what the server refuses, and what
+/// the driver refuses of the server's demands, ends the driver's half.
+async fn relay(
+    secured: Secured,
+    mut near: Channel<UnixStream>,
+    mut response: Response,
+) -> Result<(UnixStream, Secured), Rejected> {
     let Secured {
         address,
         stream,
         facts,
-    } = way
-        .dialer
-        .answer(greeted, way.endpoint, way.policy, request)
-        .await?;
-    way.progress.enter(Stage::Authenticate);
+    } = secured;
     let capabilities = &mut response.hello.capabilities;
     *capabilities = capabilities.with(Capabilities::SSL);
     // The request for TLS took number 1.

@@ -2,9 +2,13 @@
 
 use mysql_async::prelude::{FromRow, Queryable};
 use mysql_async::{Conn, from_row_opt};
+#[cfg(feature = "cli")]
+use mysql_async::{Error, Value};
 
 use super::failure::of_query;
 use crate::code::{ErrorCode, Stage};
+#[cfg(feature = "cli")]
+use crate::connect::answer::{Answer, Row};
 #[cfg(feature = "cli")]
 use crate::connect::facts::SessionFacts;
 use crate::endpoint::Endpoint;
@@ -31,6 +35,50 @@ pub(crate) async fn facts(conn: &mut Conn) -> Result<SessionFacts, Failure> {
     })
 }
 
+#[cfg(feature = "cli")]
+/// The rows of a question; `None` where the server refuses to answer and goes on.
+pub(crate) async fn ask(conn: &mut Conn, question: &str) -> Result<Option<Vec<Row>>, Failure> {
+    let failed = |error| match error {
+        Error::Server(_) => Ok(None),
+        error => Err(of_query(&error)),
+    };
+    let mut rows = match conn.query_iter(question).await {
+        Ok(rows) => rows,
+        Err(error) => return failed(error),
+    };
+    let mut answer = Answer::default();
+    loop {
+        let row = match rows.next().await {
+            Ok(Some(row)) => row,
+            Ok(None) => break,
+            Err(error) => return failed(error),
+        };
+        // What is left is read and dropped with the next question.
+        if !answer.take(row.unwrap_raw().into_iter().map(text)) {
+            break;
+        }
+    }
+    Ok(Some(answer.into_rows()))
+}
+
+#[cfg(feature = "cli")]
+/// Questions are asked in the text protocol, which has texts and NULL alone.
+fn text(value: Option<Value>) -> Option<String> {
+    match value {
+        Some(Value::Bytes(bytes)) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(feature = "cli")]
+/// Whether the server turns everyone away who comes over TCP without TLS. It looks only once the
+/// login is proven, so that a stranger cannot tell. Servers that do not know the variable do not.
+pub(crate) async fn requires_tls(conn: &mut Conn) -> Result<bool, Failure> {
+    let question = "SHOW GLOBAL VARIABLES LIKE 'require_secure_transport'";
+    let switches: Vec<(String, String)> = rows(conn, question).await?;
+    Ok(switches.iter().any(|(_, value)| is_on(value)))
+}
+
 /// Refuses a server of another kind than the one asked for.
 pub(crate) async fn check_target(
     conn: &mut Conn,
@@ -52,9 +100,11 @@ async fn is_read_only(conn: &mut Conn) -> Result<bool, Failure> {
     if switches.is_empty() {
         return Err(unexpected());
     }
-    Ok(switches
-        .iter()
-        .any(|(_, value)| value.eq_ignore_ascii_case("ON") || value == "1"))
+    Ok(switches.iter().any(|(_, value)| is_on(value)))
+}
+
+fn is_on(value: &str) -> bool {
+    value.eq_ignore_ascii_case("ON") || value == "1"
 }
 
 /// The rows of a query that has a few at most. The driver would collect as many as come, and panic

@@ -14,10 +14,26 @@ pub(crate) struct Demands {
 /// What the driver answers with to bind the login to the channel.
 const BOUND_MECHANISM: &[u8] = b"SCRAM-SHA-256-PLUS";
 
+/// What a server asked for before it let the account in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoginMethod {
+    /// Nothing: it takes everyone's word, or that of the client certificate.
+    Nothing,
+    /// The password itself.
+    Cleartext,
+    /// A hash that only a password stored as MD5 can be compared with.
+    Md5,
+    /// A proof by SCRAM, or by another mechanism of that frame.
+    Sasl,
+    /// A ticket or a token.
+    Other,
+}
+
 /// The login as the server leads it and the driver follows.
 #[derive(Debug)]
 pub(crate) struct Login {
     demands: Demands,
+    asked: LoginMethod,
     scram: Scram,
     /// Whether the driver chose the mechanism that is bound to the channel.
     binds: bool,
@@ -36,6 +52,7 @@ impl Login {
     pub(crate) fn new(demands: Demands) -> Self {
         Self {
             demands,
+            asked: LoginMethod::Nothing,
             scram: Scram::NotUsed,
             binds: false,
             accepted: false,
@@ -47,9 +64,19 @@ impl Login {
         self.accepted
     }
 
-    /// Whether the server proved itself in, and accepted, a login that is bound to the channel.
+    /// What the server asked for so far.
+    pub(super) fn asked(&self) -> LoginMethod {
+        self.asked
+    }
+
+    /// Whether the server proved itself in a login, and accepted it.
+    pub(super) fn is_proven(&self) -> bool {
+        self.accepted && self.scram == Scram::Proven
+    }
+
+    /// The same of a login that is bound to the channel.
     pub(super) fn is_bound(&self) -> bool {
-        self.accepted && self.binds && self.scram == Scram::Proven
+        self.binds && self.is_proven()
     }
 
     /// Whether the driver's next message names the mechanism that it chose. No other answer of its
@@ -71,7 +98,15 @@ impl Login {
             .split_first_chunk::<4>()
             .ok_or(Refused::Flood("a broken authentication request"))?;
         let binding_required = self.demands.channel_binding == ChannelBinding::Require;
-        match u32::from_be_bytes(*kind) {
+        let kind = u32::from_be_bytes(*kind);
+        self.asked = match kind {
+            0 | 11 | 12 => self.asked,
+            3 => LoginMethod::Cleartext,
+            5 => LoginMethod::Md5,
+            10 => LoginMethod::Sasl,
+            _ => LoginMethod::Other,
+        };
+        match kind {
             _ if self.accepted => Err(Refused::OutOfTurn(LATE_REQUEST)),
             0 if matches!(self.scram, Scram::Offered | Scram::Begun) => Err(Refused::NoProof),
             0 if binding_required && !self.binds => Err(Refused::NoChannelBinding),
@@ -144,7 +179,7 @@ fn check_iterations(message: &[u8]) -> Result<(), Refused> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Demands, LATE_REQUEST, Login, Refused};
+    use super::{Demands, LATE_REQUEST, Login, LoginMethod, Refused};
     use crate::settings::ChannelBinding;
 
     fn request(kind: u32, rest: &[u8]) -> Vec<u8> {
@@ -272,6 +307,23 @@ mod tests {
             assert!(!login.is_bound(), "nothing is bound before it is accepted");
             assert_eq!(login.judge(&request(0, b"")), verdict);
             assert_eq!(login.is_bound(), bound, "{demand:?} {chosen:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_server_asked_for_is_remembered() {
+        for (requests, asked) in [
+            (&[0][..], LoginMethod::Nothing),
+            (&[3, 0], LoginMethod::Cleartext),
+            (&[5, 0], LoginMethod::Md5),
+            (&[10, 11, 12, 0], LoginMethod::Sasl),
+            (&[7, 0], LoginMethod::Other),
+        ] {
+            let mut login = login(true, ChannelBinding::Prefer);
+            for kind in requests {
+                assert_eq!(login.judge(&request(*kind, b"")), Ok(()), "{requests:?}");
+            }
+            assert_eq!(login.asked(), asked, "{requests:?}");
         }
     }
 

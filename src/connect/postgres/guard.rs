@@ -100,6 +100,12 @@ impl<S> Guard<S> {
             Seen::Body(_, request) => {
                 if let Phase::Startup(login, _) = phase {
                     login.judge(request)?;
+                    if login.is_accepted() {
+                        shared.set_login_method(login.asked());
+                    }
+                    if login.is_proven() {
+                        shared.set_proven();
+                    }
                     if login.is_bound() {
                         shared.set_channel_bound();
                     }

@@ -15,7 +15,7 @@ mod secured;
 pub(crate) mod session;
 
 #[cfg(feature = "cli")]
-pub(crate) use self::authentication::{Demands, Login as LoginJudge};
+pub(crate) use self::authentication::{Demands, Login as LoginJudge, LoginMethod};
 pub use self::connector::{PostgresConnection, PostgresConnector};
 #[cfg(feature = "cli")]
 pub(crate) use self::login::{LoggedIn, Login, login_locally};

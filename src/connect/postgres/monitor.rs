@@ -1,10 +1,12 @@
 //! What is known of a PostgreSQL session without asking it: [`SessionMonitor`].
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 
 use futures_util::task::AtomicWaker;
+
+use super::authentication::LoginMethod;
 
 /// Where a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +44,9 @@ pub(super) struct Shared {
     write_blocked: AtomicBool,
     /// Whether the driver, when last polled, read until nothing more had come.
     listening: AtomicBool,
+    proven: AtomicBool,
     channel_bound: AtomicBool,
+    login_method: OnceLock<LoginMethod>,
     handed_over: AtomicBool,
     ended: AtomicBool,
     task: AtomicU8,
@@ -62,7 +66,9 @@ impl SessionMonitor {
             status: AtomicU8::new(b'I'),
             write_blocked: AtomicBool::new(false),
             listening: AtomicBool::new(false),
+            proven: AtomicBool::new(false),
             channel_bound: AtomicBool::new(false),
+            login_method: OnceLock::new(),
             handed_over: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             task: AtomicU8::new(WOKEN),
@@ -73,6 +79,17 @@ impl SessionMonitor {
     /// Whether the login was bound to the TLS channel (SCRAM-SHA-256-PLUS, RFC 5929).
     pub fn is_channel_bound(&self) -> bool {
         self.0.channel_bound.load(Ordering::Acquire)
+    }
+
+    /// Whether the server proved in the login that it knows the password (SCRAM-SHA-256).
+    pub fn is_proven(&self) -> bool {
+        self.0.proven.load(Ordering::Acquire)
+    }
+
+    /// What the server asked for at the login; `None` before it accepted it.
+    #[cfg(feature = "cli")]
+    pub(crate) fn login_method(&self) -> Option<LoginMethod> {
+        self.0.login_method.get().copied()
     }
 
     /// Where the session stands now.
@@ -122,8 +139,17 @@ impl Shared {
         self.answered.fetch_add(1, Ordering::Release);
     }
 
+    pub(super) fn set_proven(&self) {
+        self.proven.store(true, Ordering::Release);
+    }
+
     pub(super) fn set_channel_bound(&self) {
         self.channel_bound.store(true, Ordering::Release);
+    }
+
+    pub(super) fn set_login_method(&self, method: LoginMethod) {
+        // A login is accepted once.
+        let _ = self.login_method.set(method);
     }
 
     /// The session goes to its caller: from now on what the server sends is not bounded.

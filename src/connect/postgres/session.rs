@@ -3,10 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use tokio_postgres::SimpleQueryMessage;
+#[cfg(feature = "cli")]
+use tokio_postgres::error::{DbError, Severity};
 
 use super::failure::of_query;
 use super::login::LoggedIn;
 use crate::code::{ErrorCode, Stage};
+#[cfg(feature = "cli")]
+use crate::connect::answer::{Answer, Row};
 #[cfg(feature = "cli")]
 use crate::connect::facts::SessionFacts;
 use crate::endpoint::Endpoint;
@@ -32,6 +36,31 @@ pub(crate) async fn facts(session: &LoggedIn) -> Result<SessionFacts, Failure> {
         read_only: read_only == "true",
         encrypted: encrypted == "true",
     })
+}
+
+#[cfg(feature = "cli")]
+/// The rows of a question; `None` where the server refuses to answer and goes on.
+pub(crate) async fn ask(session: &LoggedIn, question: &str) -> Result<Option<Vec<Row>>, Failure> {
+    let messages = match session.client.simple_query(question).await {
+        Ok(messages) => messages,
+        Err(error) => {
+            let severity = error.as_db_error().and_then(DbError::parsed_severity);
+            return match severity {
+                Some(Severity::Error) => Ok(None),
+                _ => Err(of_query(&error, session.trusted)),
+            };
+        }
+    };
+    let mut answer = Answer::default();
+    for message in messages {
+        if let SimpleQueryMessage::Row(row) = message {
+            let column = |index| row.try_get(index).ok().flatten().map(str::to_owned);
+            if !answer.take((0..row.len()).map(column)) {
+                break;
+            }
+        }
+    }
+    Ok(Some(answer.into_rows()))
 }
 
 /// Refuses a server of another kind than the one asked for. `Any` asks nothing.

@@ -74,15 +74,10 @@ pub(super) fn pool(raw: &Raw, report: &mut Report) -> PoolSettings {
     let mut min_idle = or(raw.pool_min_idle.as_deref(), least, 0, report);
     let keep_idle = or(raw.persistent.as_deref(), persistent, true, report);
     if min_idle > max_size {
-        report.fault(Fault::invalid(
-            var::POOL_MIN_IDLE,
-            format!(
-                "{} is {min_idle}, more than the {max_size} of {}",
-                var::POOL_MIN_IDLE,
-                var::POOL_MAX_SIZE
-            ),
-            "lower the one or raise the other",
-        ));
+        let (least, most) = (var::POOL_MIN_IDLE, var::POOL_MAX_SIZE);
+        let message = format!("{least} is {min_idle}, more than the {max_size} of {most}");
+        let hint = "lower the one or raise the other";
+        report.contradiction([least, most], Fault::invalid(least, message, hint));
     }
     if !keep_idle && min_idle > 0 {
         let message = format!(

@@ -1,16 +1,17 @@
 //! From variables to [`Settings`]: parses each, checks them against each other, tells every fault.
 
 mod limits;
+mod secrets;
 mod tls;
 
 use super::environment::Environment;
 use super::fault::{Fault, Report, SettingsError};
-use super::parse::{hosts, path, ports, word};
+use super::parse::{hosts, ports, word};
 use super::raw::Raw;
 use super::variables as var;
 use super::{
-    AllowedNetworks, ChannelBinding, PasswordSource, Role, SecurityLevel, Settings, TargetSession,
-    TlsSettings, TunnelSettings, effective, legacy,
+    AllowedNetworks, ChannelBinding, Role, SecurityLevel, Settings, TargetSession, TlsSettings,
+    TunnelSettings, effective, legacy,
 };
 use crate::endpoint::{Endpoint, Engine, Host};
 
@@ -29,9 +30,18 @@ pub(super) fn assemble(role: Role, given: &Environment) -> Result<Settings, Sett
     }
     let endpoints = endpoints(&raw, engine, given, &mut report);
     let username = username(&raw, given, &mut report);
-    let password = password(&raw, &mut report);
+    let identity = secrets::identity(&raw, &mut report);
+    let password = secrets::password(&raw, identity.as_ref(), &mut report);
     let (database, database_prefix) = database(&raw, engine, &mut report);
-    let tls = tls::tls(role, &raw, engine, mode.as_ref(), &mut report);
+    let tls = tls::tls(
+        role,
+        &raw,
+        engine,
+        identity.as_ref(),
+        mode.as_ref(),
+        &mut report,
+    );
+    secrets::at_rest(&password, identity.as_ref(), &tls, &mut report);
     if let Some(endpoints) = &endpoints {
         report_to_itself(&tls, endpoints, &mut report);
     }
@@ -50,6 +60,7 @@ pub(super) fn assemble(role: Role, given: &Environment) -> Result<Settings, Sett
     let times = limits::times(&raw, &mut report);
     let pool = limits::pool(&raw, &mut report);
 
+    report.tell_origins(&environment);
     let (faults, warnings) = report.finish();
     match (engine, endpoints, username) {
         (Some(engine), Some(endpoints), Some(username)) if faults.is_empty() => {
@@ -144,7 +155,19 @@ fn endpoints(
     };
     // Without an engine the list is parsed all the same, for its faults.
     let default = engine.map_or(1, Engine::default_port);
-    report.keep_all(hosts::hosts(text, ports.as_deref(), default))
+    let hosts = hosts::hosts(text, ports.as_deref(), default);
+    hosts
+        .map_err(|faults| {
+            for fault in faults {
+                // The list of ports itself was parsed before.
+                if fault.variable == var::PORT {
+                    report.contradiction([var::HOSTNAME, var::PORT], fault);
+                } else {
+                    report.fault(fault);
+                }
+            }
+        })
+        .ok()
 }
 
 fn username(raw: &Raw, given: &Environment, report: &mut Report) -> Option<String> {
@@ -156,38 +179,6 @@ fn username(raw: &Raw, given: &Environment, report: &mut Report) -> Option<Strin
         ));
     }
     raw.username.clone()
-}
-
-fn password(raw: &Raw, report: &mut Report) -> PasswordSource {
-    match (&raw.password, &raw.password_file) {
-        (Some(_), Some(_)) => {
-            report.fault(Fault::invalid(
-                var::PASSWORD_FILE,
-                format!("{} and {} are both set", var::PASSWORD, var::PASSWORD_FILE),
-                "keep the file and unset the other",
-            ));
-            PasswordSource::None
-        }
-        (Some(password), None) => {
-            if password.expose().ends_with('\r') {
-                let message = format!(
-                    "{} ends with a carriage return, which comes from a file with Windows line ends",
-                    var::PASSWORD
-                );
-                report.warn(var::PASSWORD, message);
-            }
-            PasswordSource::Inline(password.clone())
-        }
-        (None, Some(text)) => match report.keep(path::path(var::PASSWORD_FILE, text)) {
-            Some(file) => {
-                let source = PasswordSource::File(file);
-                report.keep(source.read());
-                source
-            }
-            None => PasswordSource::None,
-        },
-        (None, None) => PasswordSource::None,
-    }
 }
 
 fn database(raw: &Raw, engine: Option<Engine>, report: &mut Report) -> (Option<String>, String) {
@@ -217,14 +208,15 @@ fn channel_binding(raw: &Raw, engine: Option<Engine>, report: &mut Report) -> Ch
     let text = raw.channel_binding.as_deref();
     let binding = or(text, word::channel_binding, ChannelBinding::Prefer, report);
     if binding == ChannelBinding::Require && engine == Some(Engine::MySql) {
-        report.fault(Fault::invalid(
-            var::CHANNEL_BINDING,
-            format!(
-                "{} is require, and MySQL's protocol has none",
-                var::CHANNEL_BINDING
+        let name = var::CHANNEL_BINDING;
+        report.contradiction(
+            [var::ENGINE, name],
+            Fault::invalid(
+                name,
+                format!("{name} is require, and MySQL's protocol has none"),
+                "unset it, or set it to prefer",
             ),
-            "unset it, or set it to prefer",
-        ));
+        );
     }
     binding
 }
@@ -246,11 +238,14 @@ fn report_to_itself(tls: &TlsSettings, endpoints: &[Endpoint], report: &mut Repo
     };
     if endpoints.iter().any(is_it) {
         let name = var::SSL_REPORT_URI;
-        report.fault(Fault::invalid(
-            name,
-            format!("{name} leads to the database server that the reports would be about"),
-            "name another host: whoever poses as the server would get its reports",
-        ));
+        report.contradiction(
+            [var::HOSTNAME, name],
+            Fault::invalid(
+                name,
+                format!("{name} leads to the database server that the reports would be about"),
+                "name another host: whoever poses as the server would get its reports",
+            ),
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! The `WA_DB_SSL_*` part of the settings. Whatever weakens verification passes through here.
 
+use std::path::PathBuf;
+
 use super::or;
 use crate::endpoint::Engine;
 use crate::settings::fault::{Fault, Report};
@@ -8,15 +10,17 @@ use crate::settings::parse::{boolean, path, server_name, word};
 use crate::settings::raw::Raw;
 use crate::settings::variables as var;
 use crate::settings::{
-    CrlStale, IdentityFiles, Negotiation, PinSet, ReportTargets, ReportUri, Role, TlsSettings,
-    Verification,
+    CrlStale, IdentityFiles, Negotiation, PinSet, ReportTargets, ReportUri, Role, SecretFile,
+    TlsSettings, Verification,
 };
 
-/// Puts `WA_DB_SSL_*` together. What is faulty is left out, and its fault told.
+/// Puts `WA_DB_SSL_*` together. What is faulty is left out, and its fault told. `secrets` is what opens
+/// the key's password.
 pub(super) fn tls(
     role: Role,
     raw: &Raw,
     engine: Option<Engine>,
+    secrets: Option<&PathBuf>,
     mode: Option<&LegacyMode>,
     report: &mut Report,
 ) -> TlsSettings {
@@ -64,7 +68,8 @@ pub(super) fn tls(
         identity: cert.zip(key).map(|(cert, key)| IdentityFiles {
             cert,
             key,
-            key_password_file,
+            key_password_file: key_password_file
+                .map(|path| SecretFile::key_password(path, secrets.cloned())),
         }),
         server_name,
         crl,
@@ -100,11 +105,9 @@ fn negotiation(raw: &Raw, engine: Option<Engine>, report: &mut Report) -> Negoti
     let negotiation = or(text, word::negotiation, Negotiation::default(), report);
     if negotiation == Negotiation::Direct && engine == Some(Engine::MySql) {
         let name = var::SSL_NEGOTIATION;
-        report.fault(Fault::invalid(
-            name,
-            format!("{name} is direct, and MySQL's protocol begins without TLS"),
-            "unset it: TLS is required all the same",
-        ));
+        let message = format!("{name} is direct, and MySQL's protocol begins without TLS");
+        let hint = "unset it: TLS is required all the same";
+        report.contradiction([var::ENGINE, name], Fault::invalid(name, message, hint));
     }
     negotiation
 }

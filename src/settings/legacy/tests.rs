@@ -393,6 +393,31 @@ fn migration_says_what_is_left_to_do() {
         assert!(notes.contains(part), "{notes}");
     }
 
+    // Where the old clients refused and we warn.
+    for (engine, option, noted) in [
+        ("PGSQL", "sslcrl=/crl.pem", true),
+        ("PGSQL", "sslcrldir=/crls", true),
+        ("MYSQL", "MYSQL_OPT_SSL_CRL=/crl.pem", true),
+        ("PGSQL", "sslrootcert=/ca.pem", false),
+    ] {
+        let migration = migrate(&environment(engine, option, &[])).unwrap();
+        let of_lists = |note: &&String| note.contains("whose CA has no list");
+        let notes: Vec<_> = migration.notes.iter().filter(of_lists).collect();
+        assert_eq!(
+            notes.len(),
+            usize::from(noted),
+            "{option}: {:?}",
+            migration.notes
+        );
+        for note in notes {
+            let name = option.split('=').next().unwrap();
+            assert!(
+                note.starts_with(name) && note.contains("WA_DB_SSL_CRL"),
+                "{note}"
+            );
+        }
+    }
+
     let error = migrate(&environment("PGSQL", "sslmode=disable", &[])).unwrap_err();
     assert_eq!(error.faults()[0].variable, "WA_DB_CONNECTION_OPTION");
 }

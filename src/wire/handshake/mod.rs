@@ -136,6 +136,7 @@ where
     let observed = observer.observed();
     let served = served(stream.ssl(), &observed);
     if let Err(error) = outcome {
+        resumption.failed();
         let failure = explain::explain(&error, &observed, policy, peer.name, &served);
         let failure = alpn::explain(failure, peer, !served.is_empty());
         return Err(Rejected {
@@ -162,6 +163,7 @@ where
     }
     let failure = alpn::chosen(stream.ssl(), peer).err();
     if let Some(failure) = failure.or(examined.failure) {
+        resumption.failed();
         return Err(Rejected {
             failure,
             seen: Box::new(Seen {

@@ -73,6 +73,18 @@ struct State {
     queue: VecDeque<Arc<Report>>,
     recent: Recent,
     is_running: bool,
+    lost: Option<LostReports>,
+}
+
+/// Reports that came nowhere since this was last asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostReports {
+    /// The variable that names where they were to go.
+    pub variable: &'static str,
+    /// How many there are.
+    pub count: usize,
+    /// Why the last one was lost: lower case, no full stop.
+    pub why: String,
 }
 
 impl<S: Sink> Channel<S> {
@@ -130,6 +142,15 @@ impl<S: Sink> Channel<S> {
         }
     }
 
+    /// What was lost since the last time. What is still on its way counts too: `late` says why it
+    /// is given up.
+    pub(super) fn lost(&self, late: &str) -> Option<LostReports> {
+        let mut state = self.0.state();
+        let on_its_way = state.queue.len() + usize::from(state.is_running);
+        state.lose::<S>(on_its_way, late);
+        state.lost.take()
+    }
+
     /// Has a task empty the queue, unless one does already.
     fn run(&self, runtime: &Handle) {
         {
@@ -143,6 +164,20 @@ impl<S: Sink> Channel<S> {
         // right here.
         let turn = Turn(Some(Arc::clone(&self.0)));
         drop(runtime.spawn(turn.work()));
+    }
+}
+
+impl State {
+    fn lose<S: Sink>(&mut self, count: usize, why: &str) {
+        if count == 0 {
+            return;
+        }
+        let before = self.lost.as_ref().map_or(0, |lost| lost.count);
+        self.lost = Some(LostReports {
+            variable: S::VARIABLE,
+            count: before + count,
+            why: why.to_owned(),
+        });
     }
 }
 
@@ -190,7 +225,7 @@ impl<S: Sink> Shared<S> {
             pause *= 2;
             attempt += 1;
         };
-        self.forget(&report.key());
+        self.give_up(&report.key(), &why);
         count::<S>(report, Outcome::Failed);
         let variable = S::VARIABLE;
         if self.told_failed.swap(true, Ordering::Relaxed) {
@@ -201,12 +236,15 @@ impl<S: Sink> Shared<S> {
     }
 
     /// Lets the next connection report it anew.
-    fn forget(&self, key: &Key) {
-        self.state().recent.forget(key);
+    fn give_up(&self, key: &Key, why: &str) {
+        let mut state = self.state();
+        state.recent.forget(key);
+        state.lose::<S>(1, why);
     }
 
     fn dropped(&self, report: &Report, why: &str) {
         count::<S>(report, Outcome::Dropped);
+        self.state().lose::<S>(1, why);
         let variable = S::VARIABLE;
         if self.told_dropped.swap(true, Ordering::Relaxed) {
             tracing::debug!("{variable}: a report was dropped: {why}");

@@ -12,6 +12,10 @@ use crate::settings::shown_path;
 
 const VARIABLE: &str = "WA_DB_SSL_REPORT_FILE";
 
+/// How large the file may grow. It is not ours to rotate, and whoever answers in a server's place must
+/// not fill a disk.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+
 /// The file of `WA_DB_SSL_REPORT_FILE`. It is opened anew for each report, so that a rotated file
 /// is let go.
 #[derive(Clone, Debug)]
@@ -59,6 +63,12 @@ fn append(path: &Path, line: &[u8]) -> Result<(), Undelivered> {
     let metadata = file.metadata().map_err(failed)?;
     if let Some(why) = objection(&metadata) {
         return Err(Undelivered::Never(format!("{shown} {why}")));
+    }
+    if metadata.len().saturating_add(line.len() as u64) > MOST_BYTES {
+        return Err(Undelivered::Never(format!(
+            "{shown} has grown to {} MiB: rotate it, or move it away",
+            MOST_BYTES / 1024 / 1024
+        )));
     }
     match file.write(line).map_err(failed)? {
         written if written == line.len() => Ok(()),
@@ -139,6 +149,34 @@ mod tests {
         fs::rename(&path, directory.path().join("reports.jsonl.1")).unwrap();
         sink.deliver(&report()).await.unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_has_grown_to_its_bound_is_left_as_it_is_until_it_is_rotated() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("reports.jsonl");
+        let sink = FileSink::new(path.clone());
+        sink.deliver(&report()).await.unwrap();
+        let line = fs::metadata(&path).unwrap().len();
+        let grow = |length| {
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_len(length).unwrap();
+        };
+        // Lines are not all of one length: their dates end in more or fewer digits.
+        for (length, takes) in [
+            (MOST_BYTES - 2 * line, true),
+            (MOST_BYTES - line / 2, false),
+        ] {
+            grow(length);
+            let outcome = sink.deliver(&report()).await;
+            assert_eq!(outcome.is_ok(), takes, "{outcome:?}");
+            if let Err(outcome) = outcome {
+                assert!(matches!(outcome, Undelivered::Never(why) if why.contains("16 MiB")));
+                assert_eq!(fs::metadata(&path).unwrap().len(), length);
+            }
+        }
+        fs::rename(&path, directory.path().join("reports.jsonl.1")).unwrap();
+        sink.deliver(&report()).await.unwrap();
     }
 
     #[tokio::test]

@@ -22,6 +22,7 @@ use std::time::SystemTime;
 
 use self::breach::{Breach, Report};
 use self::channel::Channel;
+pub use self::channel::LostReports;
 use self::file::FileSink;
 pub(crate) use self::handshake::Handshake;
 use self::post::PostSink;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::channel::{Channel, Sink};
+use super::channel::{Channel, LostReports, Sink};
 use super::file::FileSink;
 use super::post::PostSink;
 use crate::settings::ReportUri;
@@ -29,8 +29,11 @@ pub(super) fn post(uri: &ReportUri) -> Channel<PostSink> {
 /// Waits until every report of this process is delivered or given up, for at most as long as
 /// `patience`: for a process that is about to end. What is not delivered by then is lost with it.
 ///
+/// Returns what was lost since the process began, or since the last time, for each place that reports
+/// go to; nothing where all arrived.
+///
 /// It is to be awaited on a tokio runtime, like everything else here.
-pub async fn flush_reports(patience: Duration) {
+pub async fn flush_reports(patience: Duration) -> Vec<LostReports> {
     let idle = async {
         for file in all(&FILES) {
             file.idle().await;
@@ -42,6 +45,10 @@ pub async fn flush_reports(patience: Duration) {
     if tokio::time::timeout(patience, idle).await.is_err() {
         tracing::warn!("reports are lost that could not be delivered within {patience:?}");
     }
+    let late = format!("it was still on its way after {patience:?}");
+    let of_files = all(&FILES).into_iter().map(|file| file.lost(&late));
+    let of_posts = all(&POSTS).into_iter().map(|post| post.lost(&late));
+    of_files.chain(of_posts).flatten().collect()
 }
 
 fn channel<K: Clone + PartialEq, S: Sink>(

@@ -5,7 +5,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use super::{broken, not_the_protocol, refused};
 use crate::code::{ErrorCode, Stage};
 use crate::failure::{Failure, hearsay};
-use crate::wire::mysql::{Broken, Capabilities, Channel, ErrorPacket, Greeting};
+use crate::wire::mysql::{Broken, Capabilities, Channel, ErrorPacket, Greeting, Hello};
 
 /// A greeting is below 200 bytes; this leaves room for long version strings.
 const GREETING_LIMIT: usize = 4096;
@@ -21,6 +21,15 @@ const UTF8MB4: u8 = 45;
 /// What a handshake response begins with: flags, packet size, character set, and a filler in which
 /// MariaDB has flags of its own.
 pub(crate) type ResponseHead = [u8; 32];
+
+/// What the first packet of such a client begins with.
+pub(in crate::wire) fn own_hello() -> Hello {
+    Hello {
+        capabilities: Capabilities::of(OWN),
+        max_packet: MAX_PACKET,
+        charset: UTF8MB4,
+    }
+}
 
 /// A client's request for TLS: the head of its handshake response, with `CLIENT_SSL`.
 ///
@@ -39,11 +48,7 @@ impl SslRequest {
 
     /// For a handshake that nobody logs in after.
     pub(crate) fn own() -> Self {
-        let mut head = [0; 32];
-        head[..4].copy_from_slice(&OWN.to_le_bytes());
-        head[4..8].copy_from_slice(&MAX_PACKET.to_le_bytes());
-        head[8] = UTF8MB4;
-        Self::of(head)
+        Self::of(own_hello().head())
     }
 
     /// Sends it. The next byte on the stream must be TLS.

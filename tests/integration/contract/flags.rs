@@ -160,6 +160,80 @@ fn empty_variable_of_an_env_file_unsets_that_of_the_environment() {
 }
 
 #[test]
+fn later_env_files_win_over_earlier_ones_in_every_command() {
+    let servers = TestServers::shared();
+    let files = Files::new();
+    let server = servers.of(Engine::Postgres);
+    let lines = with(&server.env(), [("WA_DB_SSL_CA", text(servers.ca_file()))]);
+    let lines = lines
+        .iter()
+        .map(|(name, value)| format!("{name}={value}\n"));
+    let good = files.public("good.env", lines.collect::<String>());
+    let bad = files.public("bad.env", "WA_DB_PORT=0\n");
+    let one = files.public("one.env", "WA_DB_CONNECTION_OPTION=SSL_CA=/one.pem\n");
+    let two = files.public("two.env", "WA_DB_CONNECTION_OPTION=SSL_CA=/two.pem\n");
+    for (command, first, second, code, part) in [
+        (&["check"][..], &*bad, &*good, 0, "2 targets passed"),
+        (&["check"], &good, &bad, 10, "WA_DB_PORT"),
+        (&["explain"], &bad, &good, 0, "WA_DB_PORT"),
+        (&["explain"], &good, &bad, 10, "WA_DB_PORT"),
+        (&["pins"], &bad, &good, 0, "WA_DB_SSL_PINS="),
+        (&["pins"], &good, &bad, 10, "WA_DB_PORT"),
+        (
+            &["tunnel", "--role", "webapp"],
+            &good,
+            &bad,
+            10,
+            "WA_DB_PORT",
+        ),
+        (&["migrate"], &one, &two, 0, "WA_DB_SSL_CA=/two.pem"),
+        (&["migrate"], &two, &one, 0, "WA_DB_SSL_CA=/one.pem"),
+    ] {
+        let given = ["--env-file", first, "--env-file", second];
+        let outcome = wa_db(&[command, &given].concat(), &Variables::new());
+        assert_eq!(outcome.code, code, "{command:?}: {outcome:#?}");
+        let said = outcome.stdout + &outcome.stderr;
+        assert!(said.contains(part), "{command:?}: {said}");
+    }
+    let missing = ["--env-file", "/no/one.env", "--env-file", "/no/two.env"];
+    let outcome = wa_db(&[&["explain"], &missing[..]].concat(), &Variables::new());
+    assert_eq!(outcome.code, 10);
+    for file in ["/no/one.env", "/no/two.env"] {
+        assert!(outcome.stderr.contains(file), "{outcome:#?}");
+    }
+}
+
+#[test]
+fn what_an_env_file_overrides_in_the_environment_is_warned_of_by_name_alone() {
+    let servers = TestServers::shared();
+    let files = Files::new();
+    let variables = trusted(&servers, Engine::Postgres);
+    let password = &variables["WA_DB_PASSWORD"];
+    let same = files.public("same.env", format!("WA_DB_PASSWORD={password}\n"));
+    let same = wa_db(&["check", "--strict", "--env-file", &same], &variables);
+    assert_eq!((same.code, &*same.stderr), (0, ""), "{same:#?}");
+    let file = files.public("other.env", format!("WA_DB_PASSWORD={password}\n"));
+    let variables = with(&variables, [("WA_DB_PASSWORD", "overridden-word")]);
+    for command in ["check", "explain"] {
+        let outcome = wa_db(&[command, "--env-file", &file], &variables);
+        assert_eq!(outcome.code, 0, "{outcome:#?}");
+        let said = outcome.stdout + &outcome.stderr;
+        let mut lines = said
+            .lines()
+            .filter(|line| line.contains("process environment"));
+        let line = lines.next().unwrap_or_default();
+        assert!(
+            line.contains("WA_DB_PASSWORD") && line.contains(&file),
+            "{said}"
+        );
+        assert!(
+            !said.contains("overridden-word") && !said.contains(&**password),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn password_file_takes_the_place_of_the_password() {
     let servers = TestServers::shared();
     for engine in Engine::ALL {
@@ -216,7 +290,7 @@ fn explain_tells_each_variable_with_its_source() {
 
 /// Every variable of the contract.
 const CONTRACT: &str = "
-    WA_DB_ENGINE WA_DB_HOSTNAME WA_DB_PORT WA_DB_USERNAME WA_DB_PASSWORD WA_DB_PASSWORD_FILE
+    WA_DB_ENGINE WA_DB_HOSTNAME WA_DB_PORT WA_DB_USERNAME WA_DB_PASSWORD WA_DB_PASSWORD_FILE WA_DB_IDENTITY_FILE
     WA_DB_NAME WA_DB_NAME_PREFIX WA_DB_SSL_CA WA_DB_SSL_CERT WA_DB_SSL_KEY
     WA_DB_SSL_KEY_PASSWORD_FILE WA_DB_SSL_VERIFY WA_DB_SSL_SERVER_NAME WA_DB_CONNECTION_OPTION
     WA_DB_CHANNEL_BINDING WA_DB_TARGET WA_DB_ALLOWED_NETWORKS WA_DB_CONNECT_TIMEOUT

@@ -9,38 +9,38 @@ use wa_db_lab::server::{Engine, Server, TestServers};
 use crate::support::{Variables, text, with};
 
 /// A server of [`TestServers`] with its CA trusted.
-pub(super) fn trusted(servers: &TestServers, engine: Engine) -> Variables {
+pub(crate) fn trusted(servers: &TestServers, engine: Engine) -> Variables {
     let ca = text(servers.ca_file());
     with(&servers.of(engine).env(), [("WA_DB_SSL_CA", ca)])
 }
 
 /// A server of one's own, with this CA trusted.
-pub(super) fn trusting(server: &Server, ca: &Ca) -> Variables {
+pub(crate) fn trusting(server: &Server, ca: &Ca) -> Variables {
     let file = server.file("trusted.pem", ca.cert_pem());
     with(&server.env(), [("WA_DB_SSL_CA", text(&file))])
 }
 
 /// A directory of files that lives as long as a test.
-pub(super) struct Files(tempfile::TempDir);
+pub(crate) struct Files(tempfile::TempDir);
 
 impl Files {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().expect("a temporary directory can be made"))
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// A file readable by all; its path as a variable's value.
-    pub(super) fn public(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+    pub(crate) fn public(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.path(name);
         write_file(&path, content);
         text(&path).to_owned()
     }
 
     /// A file readable by its owner only; its path as a variable's value.
-    pub(super) fn private(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+    pub(crate) fn private(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let path = self.path(name);
         write_private(&path, content);
         text(&path).to_owned()
@@ -48,7 +48,7 @@ impl Files {
 }
 
 /// A certificate for 127.0.0.1, under this CA unless the caller has another idea.
-pub(super) fn identity(issued: &Issued) -> TlsIdentity {
+pub(crate) fn identity(issued: &Issued) -> TlsIdentity {
     TlsIdentity {
         cert_chain_pem: issued.chain_pem(),
         key_pem: issued.key_pem(),
@@ -56,23 +56,23 @@ pub(super) fn identity(issued: &Issued) -> TlsIdentity {
 }
 
 /// A fake PostgreSQL that presents `leaf` of a CA that is trusted.
-pub(super) struct Fake {
-    pub(super) server: FakePostgres,
-    pub(super) variables: Variables,
+pub(crate) struct Fake {
+    pub(crate) server: FakePostgres,
+    pub(crate) variables: Variables,
     _files: Files,
 }
 
 impl Fake {
-    pub(super) fn start(script: PostgresScript) -> Self {
+    pub(crate) fn start(script: PostgresScript) -> Self {
         Self::presenting(&TestServers::leaf(), Persona::healthy_postgres(), script)
     }
 
-    pub(super) fn presenting(leaf: &Leaf, persona: Persona, script: PostgresScript) -> Self {
+    pub(crate) fn presenting(leaf: &Leaf, persona: Persona, script: PostgresScript) -> Self {
         let ca = Ca::root("root of the fakes");
         Self::with_identity(&ca, &ca.issue(leaf), persona, script)
     }
 
-    pub(super) fn with_identity(
+    pub(crate) fn with_identity(
         ca: &Ca,
         issued: &Issued,
         persona: Persona,
@@ -100,7 +100,7 @@ impl Fake {
 }
 
 /// A port of loopback on which nobody listens, nor ever will while these tests run: it stays bound.
-pub(super) fn closed_port() -> String {
+pub(crate) fn closed_port() -> String {
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
     let any = ([127, 0, 0, 1], 0).into();
     socket.bind(any).expect("a port is free");

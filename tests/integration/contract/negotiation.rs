@@ -8,7 +8,7 @@ use wa_db_lab::server::{Engine, Server, ServerOptions, TestServers};
 use super::lab::trusting;
 use crate::support::{Variables, check, text, with};
 use crate::tls_front::TlsFront;
-use crate::verdict::{by_library, settings};
+use crate::verdict::{self, PASSES, both, by_library, settings};
 use wa_db::settings::{Depth, Role};
 
 fn direct(variables: &Variables) -> Variables {
@@ -63,6 +63,68 @@ fn direct_tls_goes_on_to_the_login_only_where_the_server_says_that_it_is_postgre
             versions.iter().all(|version| *version == [0, 3, 0, 0]),
             "{what}: {secured:?}"
         );
+    }
+}
+
+/// A server that takes TLS both ways, and writes into its log which one each connection chose.
+fn taking_both(ca: &Ca) -> Server {
+    let options = ServerOptions::tls(&ca.issue(&TestServers::leaf()))
+        .newer_postgres()
+        .setting("trace_connection_negotiation", "on");
+    Server::start(Engine::Postgres, options)
+}
+
+#[test]
+fn server_that_takes_tls_both_ways_passes_by_the_one_that_was_asked_for() {
+    let ca = Ca::root("lab root");
+    let server = taking_both(&ca);
+    let by_request = trusting(&server, &ca);
+    let (asked, at_once) = ("SSLRequest accepted", "direct SSL connection accepted");
+    for (variables, used, unused) in [
+        (direct(&by_request), at_once, asked),
+        (by_request, asked, at_once),
+    ] {
+        let earlier = server.log().len();
+        // A login that is not bound to its channel does not pass.
+        let variables = with(&variables, [("WA_DB_CHANNEL_BINDING", "require")]);
+        let target = both(used, &variables, PASSES);
+        let tls = &target["tls"];
+        assert_eq!(tls["protocol"], "TLSv1.3", "{used}: {tls:#}");
+        for field in ["verified", "channel_bound"] {
+            assert_eq!(tls[field], true, "{used}, {field}: {tls:#}");
+        }
+        assert_eq!(target["pool"]["opened"], 1, "{used}: {target:#}");
+        let version = target["server"]["version"].as_str().unwrap();
+        let expected = format!("PostgreSQL {}", server.version());
+        assert!(version.starts_with(&expected), "{version}, {expected}");
+        let log = server.log().split_off(earlier);
+        assert!(log.contains(used) && !log.contains(unused), "{used}: {log}");
+        assert!(log.contains("method=scram-sha-256"), "{used}: {log}");
+    }
+}
+
+#[test]
+fn direct_tls_to_a_server_of_another_name_ends_before_the_login() {
+    let ca = Ca::root("lab root");
+    let server = taking_both(&ca);
+    let other_name = [("WA_DB_SSL_SERVER_NAME", "other.lab")];
+    let variables = with(&direct(&trusting(&server, &ca)), other_name);
+    both("other.lab", &variables, verdict::tls("hostname_mismatch"));
+    let log = server.log();
+    assert!(!log.contains("user=app"), "{log}");
+}
+
+#[test]
+fn direct_tls_is_refused_where_the_engine_has_none() {
+    for engine in ["MYSQL", "MARIADB"] {
+        let pairs = [
+            ("WA_DB_ENGINE", engine),
+            ("WA_DB_HOSTNAME", "db.lab"),
+            ("WA_DB_USERNAME", "app"),
+            ("WA_DB_PASSWORD", "not-to-be-sent"),
+        ];
+        let variables = direct(&with(&Variables::new(), pairs));
+        assert_ends(engine, &variables, 10, "variable_invalid");
     }
 }
 

@@ -3,14 +3,16 @@
 use super::source::code;
 
 /// The layers from left to right; modules of one layer stand in one line.
-const LAYERS: [&[&str]; 10] = [
-    &["secret", "endpoint", "code", "failure"],
+const LAYERS: [&[&str]; 12] = [
+    &["secret", "endpoint", "code", "failure", "shell"],
     &["settings"],
     &["tls"],
     &["wire"],
     &["connect"],
     &["pool"],
-    &["check", "audit", "tunnel"],
+    &["serve"],
+    &["check", "audit", "tunnel", "certs"],
+    &["monitor"],
     &["cli"],
     // The root only says which modules there are.
     &["lib"],

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tempfile::TempDir;
+use wa_db_lab::age::{Form, Identity, encrypt};
 use wa_db_lab::pki::{Ca, Key, KeyKind, Leaf, write_file, write_private};
 
 use super::openssl::{pin_of_certificate, pin_of_key, piped, request};
@@ -85,6 +86,34 @@ fn an_encrypted_key_is_opened_by_its_password_file_and_by_nothing_else() {
         };
         assert_eq!(outcome.stdout.trim_end(), found);
         assert!(!format!("{outcome:?}").contains("canary"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_password_file_that_is_encrypted_itself_is_opened_by_the_identity() {
+    let files = Files::new();
+    let key = Key::generate(KeyKind::EcP256);
+    let plain = files.private("plain.pem", key.pkcs8_pem());
+    let encrypted = files.private("key.pem", key.encrypted_pkcs8_pem("canary-71b3"));
+    let [right, wrong] = [(); 2].map(|()| Identity::generate());
+    let password = encrypt(Form::Armored, &[&right], "canary-71b3\n");
+    let password = files.open("password", password);
+    let right = files.private("right", right.file());
+    let wrong = files.private("wrong", wrong.file());
+    for (identity, code) in [(Some(&right), 0), (Some(&wrong), 10), (None, 10)] {
+        let named = identity.map_or("", |path| text(path));
+        let variables = [
+            ("WA_DB_SSL_KEY_PASSWORD_FILE", text(&password)),
+            ("WA_DB_IDENTITY_FILE", named),
+        ];
+        let variables = with(&Variables::new(), variables);
+        let outcome = wa_db(&["pins", "--from-key", text(&encrypted)], &variables);
+        assert_eq!(outcome.code, code, "{outcome:?}");
+        let named = outcome.stderr.contains("WA_DB_IDENTITY_FILE");
+        assert_eq!(named, code == 10, "{outcome:?}");
+        if code == 0 {
+            assert_eq!(outcome.stdout.trim_end(), pin_of_key(&plain));
+        }
     }
 }
 

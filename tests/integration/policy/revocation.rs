@@ -177,10 +177,13 @@ fn p20_list_that_has_ended_is_refused_unless_told_otherwise_and_still_revokes() 
         let good = servers.certificate();
         for stale in ["", "refuse"] {
             let target = judge(server, &ended, stale, good, UNTRUSTED);
-            let message = stage(&target, "tls")["error"]["message"].to_string();
+            let error = &stage(&target, "tls")["error"];
+            let message = error["message"].to_string();
             for part in ["WA_DB_SSL_CRL", "wa-db lab root", " ended at 20"] {
                 assert!(message.contains(part), "{message}");
             }
+            let hint = error["hint"].to_string();
+            assert!(hint.contains("WA_DB_SSL_CRL_STALE=warn"), "{hint}");
         }
         let target = judge(server, &ended, "warn", good, PASSES);
         let warnings = stage(&target, "settings")["warnings"].to_string();

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use wa_db::code::ErrorCode;
 use wa_db::pool::{Client, Pool};
+use wa_db_lab::age::{Form, Identity, encrypt};
 use wa_db_lab::pki::{Ca, Leaf};
 use wa_db_lab::server::{Engine, Server, TestServers};
 
@@ -107,6 +108,52 @@ async fn f15_a_password_file_that_is_swapped_counts_for_the_next_connection() {
         // The old sessions live on.
         assert_each_works(&mut first, server.engine()).await;
         drop((first, second));
+        close_each(pools).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f15_an_encrypted_password_and_its_identity_that_are_replaced_count_for_the_next_connection()
+ {
+    let servers = TestServers::exclusive();
+    let [old, new] = [(); 2].map(|()| Identity::generate());
+    for server in servers.all() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, identity) = (
+            directory.path().join("password"),
+            directory.path().join("identity"),
+        );
+        private(&file, server.password());
+        private(&identity, old.file());
+        let (file_path, identity_path) =
+            (file.display().to_string(), identity.display().to_string());
+        let more = [
+            ("WA_DB_PASSWORD", ""),
+            ("WA_DB_PASSWORD_FILE", file_path.as_str()),
+            ("WA_DB_IDENTITY_FILE", identity_path.as_str()),
+        ];
+        let pools = at_both_depths(server, servers.ca_file(), &more);
+        let seal = |form, identity, password: &str| {
+            wa_db_lab::pki::write_file(&file, encrypt(form, &[identity], password));
+        };
+        let mut clients = get_each(&pools).await;
+        // The secret in the clear gives way to the same one encrypted, and that to the next.
+        seal(Form::Binary, &old, server.password());
+        clients.extend(get_each(&pools).await);
+        set_password(server, "the-next-password");
+        assert_each_refused(&pools, ErrorCode::AuthenticationFailed, server.engine()).await;
+        seal(Form::Armored, &new, "the-next-password");
+        assert_each_refused(&pools, ErrorCode::KeyMismatch, server.engine()).await;
+        private(&identity, new.file());
+        let mut last = Vec::new();
+        for pool in &pools {
+            last.push(pool.get().await);
+        }
+        // The account is the other tests' too.
+        set_password(server, server.password());
+        clients.extend(last.into_iter().map(Result::unwrap));
+        assert_each_works(&mut clients, server.engine()).await;
+        drop(clients);
         close_each(pools).await;
     }
 }

@@ -6,9 +6,10 @@ use wa_db::code::Stage;
 use wa_db::connect::{MySqlConnector, PostgresConnector, StageTimes};
 use wa_db::settings::Settings;
 use wa_db::tls::CertificateExpiries;
-use wa_db_lab::server::{Engine, Server, TestServers};
+use wa_db_lab::pki::Ca;
+use wa_db_lab::server::{Engine, Server, ServerOptions, TestServers};
 
-use super::fixture::settings;
+use super::fixture::{ask, id, pool, settings};
 
 const WIRE: (&str, &str) = ("WA_DB_SECURITY_LEVEL", "OLD");
 
@@ -65,4 +66,29 @@ async fn every_stage_of_a_connection_is_timed_by_itself() {
         ];
         assert_eq!(stages, all, "{:?}", server.engine());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pool_over_direct_tls_lends_connections_and_makes_new_ones_after_a_restart() {
+    let ca = Ca::root("root of direct TLS");
+    let options = ServerOptions::tls(&ca.issue(&TestServers::leaf()))
+        .newer_postgres()
+        .setting("trace_connection_negotiation", "on");
+    let server = Server::start(Engine::Postgres, options);
+    let file = server.file("ca.pem", ca.cert_pem());
+    let pool = pool(&server, &file, &[("WA_DB_SSL_NEGOTIATION", "direct")]).await;
+    let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    for (round, restarts) in [("at first", false), ("after a restart", true)] {
+        if restarts {
+            tokio::task::block_in_place(|| server.restart());
+        }
+        let (mut one, mut other) = (pool.get().await.unwrap(), pool.get().await.unwrap());
+        assert_ne!(id(&mut one).await, id(&mut other).await, "{round}");
+        for client in [&mut one, &mut other] {
+            assert_eq!(ask(client, encrypted).await.unwrap(), "t", "{round}");
+        }
+    }
+    let log = server.log();
+    let begun = log.matches("direct SSL connection accepted").count();
+    assert!(begun >= 4 && !log.contains("SSLRequest"), "{log}");
 }

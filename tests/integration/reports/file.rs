@@ -58,6 +58,57 @@ fn both_roles_report_each_for_itself() {
 }
 
 #[test]
+fn report_that_came_nowhere_is_warned_of_in_one_line_and_the_verdict_stands() {
+    let servers = TestServers::shared();
+    let server = servers.of(Engine::Postgres);
+    let good = report_file(server, "delivered.jsonl");
+    let full = server.file("full.jsonl", "");
+    fs::set_permissions(&full, Permissions::from_mode(0o600)).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&full)
+        .and_then(|file| file.set_len(16 * 1024 * 1024))
+        .unwrap();
+    let file = "WA_DB_SSL_REPORT_FILE";
+    for (path, role, flags, words) in [
+        (text(&good), "webapp", &[][..], None),
+        (
+            text(&full),
+            "webapp",
+            &[],
+            Some("a report was not delivered"),
+        ),
+        (
+            text(&full),
+            "both",
+            &["-q"],
+            Some("2 reports were not delivered, the last one because"),
+        ),
+        (
+            "/no/such/directory/reports",
+            "webapp",
+            &["--format", "json"],
+            Some("a report was not delivered"),
+        ),
+    ] {
+        let variables = misnamed(&servers, server, path);
+        let outcome = wa_db(&[&["check", "--role", role], flags].concat(), &variables);
+        assert_eq!(outcome.code, 13, "{outcome:#?}");
+        let lines: Vec<_> = outcome.stderr.lines().collect();
+        match words {
+            None => assert_eq!(lines, [""; 0]),
+            Some(words) => {
+                assert_eq!(lines.len(), 1, "{outcome:#?}");
+                for part in ["warning:", file, words, path] {
+                    assert!(lines[0].contains(part), "{outcome:#?}");
+                }
+            }
+        }
+    }
+    assert_eq!(fs::metadata(&full).unwrap().len(), 16 * 1024 * 1024);
+}
+
+#[test]
 fn one_that_others_can_use_or_that_is_a_link_is_left_alone_and_the_verdict_stands() {
     let servers = TestServers::shared();
     let server = servers.of(Engine::Postgres);

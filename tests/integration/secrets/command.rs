@@ -21,6 +21,13 @@ const DIALLING: [&[&str]; 3] = [
     &["check", "-q", "--strict"],
 ];
 
+/// The audit, in every form.
+const AUDITING: [&[&str]; 3] = [
+    &["audit", "-v"],
+    &["audit", "--format", "json"],
+    &["audit", "--format", "sarif"],
+];
+
 /// The commands that only read the settings, in every form.
 const READING: [&[&str]; 3] = [&["explain"], &["explain", "--format", "json"], &["migrate"]];
 
@@ -32,25 +39,26 @@ const LOUD: [(&str, &str); 3] = [
 ];
 
 /// A client identity with an encrypted key, a password file, and a legacy string, all with secrets.
-struct Planted {
+pub(super) struct Planted {
     directory: tempfile::TempDir,
     client: Issued,
-    variables: Variables,
+    pub(super) variables: Variables,
     canaries: Canaries,
 }
 
-const KEY_PASSWORD: &str = "canary-keypass-71d0";
+pub(super) const KEY_PASSWORD: &str = "canary-keypass-71d0";
+const SERVICES_SECRET: &str = "canary-services-0c77";
 const OPTION_TAIL: &str = "canary-option-93ab";
 const WRONG: &str = "canary-wrong-4e2f";
 
 impl Planted {
     /// These variables, with more secrets. `password` is in them or in a file.
-    fn into(base: &Variables, password: &str) -> Self {
+    pub(super) fn into(base: &Variables, password: &str) -> Self {
         Self::of(&Ca::root("clients"), base, password)
     }
 
     /// The same with a client certificate of this CA.
-    fn of(clients: &Ca, base: &Variables, password: &str) -> Self {
+    pub(super) fn of(clients: &Ca, base: &Variables, password: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let client = clients.issue(&Leaf::client().cn("app"));
         let path = |name: &str| directory.path().join(name);
@@ -69,10 +77,12 @@ impl Planted {
                 ("WA_DB_SSL_KEY", text(&path("key.pem"))),
                 ("WA_DB_SSL_KEY_PASSWORD_FILE", text(&path("key-password"))),
                 ("WA_DB_CONNECTION_OPTION", &tail),
+                ("WA_SECRET", SERVICES_SECRET),
             ],
         );
         let canaries = Canaries::default()
             .text("WA_DB_PASSWORD", password)
+            .text("WA_SECRET", SERVICES_SECRET)
             .text("the wrong password", WRONG)
             .text("the key's password", KEY_PASSWORD)
             .text("WA_DB_CONNECTION_OPTION", OPTION_TAIL)
@@ -85,12 +95,25 @@ impl Planted {
         }
     }
 
-    fn file(&self, name: &str) -> String {
+    /// The same with more that must not be shown.
+    pub(super) fn hiding(mut self, name: &'static str, secret: &str) -> Self {
+        self.canaries = self.canaries.text(name, secret);
+        self
+    }
+
+    pub(super) fn file(&self, name: &str) -> String {
         text(&self.directory.path().join(name)).to_owned()
     }
 
+    /// A file of this content, for nobody else to read.
+    pub(super) fn private(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let file = self.file(name);
+        write_private(file.as_ref(), content);
+        file
+    }
+
     /// Runs the commands that dial; `code` is that of the check.
-    fn dial(&self, what: &str, code: i32, changes: &[(&str, &str)]) {
+    pub(super) fn dial(&self, what: &str, code: i32, changes: &[(&str, &str)]) {
         for arguments in DIALLING {
             let ended = self.run(what, arguments, changes);
             // Under `--strict` the warnings of the planted string fail a check that passed.
@@ -101,10 +124,20 @@ impl Planted {
                 "{what}: {arguments:?}"
             );
         }
+        self.audit(what, code, changes);
+    }
+
+    /// Runs the audit; it finds something wherever the check passes.
+    fn audit(&self, what: &str, code: i32, changes: &[(&str, &str)]) {
+        let code = if code == 0 { 18 } else { code };
+        for arguments in AUDITING {
+            let ended = self.run(what, arguments, changes);
+            assert_eq!(ended, code, "{what}: {arguments:?}");
+        }
     }
 
     /// Runs the commands that read.
-    fn read(&self, what: &str, changes: &[(&str, &str)]) {
+    pub(super) fn read(&self, what: &str, changes: &[(&str, &str)]) {
         for arguments in READING {
             self.run(what, arguments, changes);
         }

@@ -14,13 +14,13 @@ use super::running::{PATIENCE, Tunnel};
 use crate::support::{Variables, text, with};
 
 /// Certificates of a listener and of its clients, in a directory.
-struct Papers {
+pub(super) struct Papers {
     directory: tempfile::TempDir,
     ca: Ca,
 }
 
 impl Papers {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let papers = Self {
             directory: tempfile::tempdir().unwrap(),
             ca: Ca::root("root of the tunnel"),
@@ -47,7 +47,7 @@ impl Papers {
         write_file(&self.path("cert.pem"), issued.chain_pem());
     }
 
-    fn tunnel(&self, variables: &Variables, more: &[&str]) -> Tunnel {
+    pub(super) fn tunnel(&self, variables: &Variables, more: &[&str]) -> Tunnel {
         let [cert, key] = ["cert.pem", "key.pem"].map(|name| self.path(name));
         let arguments = ["--tls-cert", text(&cert), "--tls-key", text(&key)];
         Tunnel::start(&[&arguments, more].concat(), variables)
@@ -55,7 +55,7 @@ impl Papers {
 
     /// What a client says of TLS, with this certificate if it has one. Its login cannot be bound to TLS
     /// that ends at the tunnel.
-    fn words(&self, certificate: Option<&str>) -> String {
+    pub(super) fn words(&self, certificate: Option<&str>) -> String {
         let own = certificate.map_or_else(
             || "sslcert=/no/such/file".to_owned(),
             |name| {

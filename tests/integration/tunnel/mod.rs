@@ -2,6 +2,7 @@
 
 mod admin;
 mod cuts;
+mod direct_tls;
 mod door;
 mod ending;
 mod ends;

@@ -1,14 +1,17 @@
 //! `psql`, as a user of a tunnel has it.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use wa_db_lab::run::{Finished, finish};
+use wa_db_lab::server::newer_psql;
 
 use super::running::PATIENCE;
 
 /// Where a session goes and as whom.
 #[derive(Clone, Debug)]
 pub(super) struct Psql {
+    program: PathBuf,
     /// A connection string of libpq.
     pub(super) target: String,
     pub(super) password: String,
@@ -18,8 +21,17 @@ impl Psql {
     pub(super) fn new(host: &str, port: u16, password: &str) -> Self {
         let target = format!("host={host} port={port} user=app dbname=appdb");
         Self {
+            program: "psql".into(),
             target,
             password: password.to_owned(),
+        }
+    }
+
+    /// The same by a `psql` that knows TLS from the first byte on.
+    pub(super) fn newer(self) -> Self {
+        Self {
+            program: newer_psql(),
+            ..self
         }
     }
 
@@ -27,12 +39,12 @@ impl Psql {
     pub(super) fn with(&self, words: &str) -> Self {
         Self {
             target: format!("{} {words}", self.target),
-            password: self.password.clone(),
+            ..self.clone()
         }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("psql");
+        let mut command = Command::new(&self.program);
         command
             .args([
                 "--no-psqlrc",

@@ -107,10 +107,21 @@ fn listeners_certificate_files_are_held_to_the_same_rules() {
         ca.issue(&Leaf::server().cn("other")).key_pem(),
     );
     write_file(&path("none.pem"), "nothing");
+    let root_first = ca.cert_pem() + &issued.cert_pem();
+    write_file(&path("root-first.pem"), root_first);
     for (cert, key, words) in [
         ("cert.pem", "missing.pem", &["--tls-key", "missing.pem"][..]),
         ("cert.pem", "open.pem", &["--tls-key", "chmod"]),
-        ("cert.pem", "other.pem", &["--tls-cert", "--tls-key"]),
+        (
+            "cert.pem",
+            "other.pem",
+            &["--tls-key does not belong to the certificate in --tls-cert (CN=tunnel)"],
+        ),
+        (
+            "root-first.pem",
+            "key.pem",
+            &["--tls-key belongs to another certificate of --tls-cert than the first"],
+        ),
         ("none.pem", "none.pem", &["--tls-cert", "no certificate"]),
     ] {
         let [cert, key] = [path(cert), path(key)];

@@ -1,4 +1,4 @@
-//! Certificates, real database servers and hostile fakes for the tests of wa-db.
+//! Certificates, encrypted secrets, real database servers and hostile fakes for the tests of wa-db.
 //!
 //! Everything here serves a test that has no use for an error it cannot act on: what the
 //! lab cannot do, it says in a panic that names the missing program or the failed step.
@@ -9,6 +9,7 @@
     reason = "a lab that cannot do what a test asks fails that test, there and then"
 )]
 
+pub mod age;
 pub mod fake;
 pub mod pki;
 pub mod run;

@@ -20,22 +20,29 @@ fn certificate() -> Issued {
 
 #[test]
 fn postgres_lives_a_whole_life() {
-    whole_life(Engine::Postgres);
+    whole_life(Engine::Postgres, ServerOptions::tls);
+}
+
+#[test]
+fn newer_postgres_lives_a_whole_life() {
+    whole_life(Engine::Postgres, |certificate| {
+        ServerOptions::tls(certificate).newer_postgres()
+    });
 }
 
 #[test]
 fn mariadb_lives_a_whole_life() {
-    whole_life(Engine::MariaDb);
+    whole_life(Engine::MariaDb, ServerOptions::tls);
 }
 
 #[test]
 fn mysql_lives_a_whole_life() {
-    whole_life(Engine::MySql);
+    whole_life(Engine::MySql, ServerOptions::tls);
 }
 
-fn whole_life(engine: Engine) {
+fn whole_life(engine: Engine, options: impl Fn(&Issued) -> ServerOptions) {
     let (first, second) = (certificate(), certificate());
-    let server = Server::start(engine, ServerOptions::tls(&first));
+    let server = Server::start(engine, options(&first));
     assert_eq!(served(&server), [first.cert_der()], "as started");
     assert_eq!(server.sql("SELECT 1 + 1"), "2\n");
 

@@ -189,6 +189,35 @@ fn a_sink_that_hangs_holds_up_nobody_and_the_queue_stays_bounded() {
     assert_eq!(outcomes(&recorder), [("dropped".to_owned(), 7)]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn reports_that_came_nowhere_are_told_once_and_so_are_those_still_on_their_way() {
+    let ca = ca();
+    for (answers, sent, expected) in [
+        (vec![Answer::Takes], 2, None),
+        (vec![Answer::Refuses, Answer::Takes], 2, Some((1, "never"))),
+        (vec![Answer::Later], 2, Some((2, "later"))),
+        // One hangs, one waits behind it.
+        (vec![Answer::Hangs], 2, Some((2, "too late"))),
+        (
+            vec![Answer::Refuses, Answer::Hangs],
+            2,
+            Some((2, "too late")),
+        ),
+    ] {
+        let channel = Channel::new(Scripted::answering(answers));
+        for _ in 0..sent {
+            channel.send(&fresh(&ca));
+        }
+        let _ = timeout(Duration::from_secs(45), channel.idle()).await;
+        let lost = channel.lost("too late");
+        let lost = lost.as_ref().map(|lost| (lost.count, &*lost.why));
+        assert_eq!(lost, expected);
+        let again = channel.lost("too late").map_or(0, |lost| lost.count);
+        let hanging = expected.map_or(0, |(count, why)| if why == "too late" { count } else { 0 });
+        assert!(again <= hanging, "{again}");
+    }
+}
+
 #[test]
 fn every_outcome_is_counted() {
     let recorder = DebuggingRecorder::new();

@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CidrSubnet, DnType,
-    GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose, NameConstraints, RevokedCertParams,
-    SerialNumber,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CidrSubnet,
+    CrlDistributionPoint, DnType, GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose,
+    NameConstraints, RevokedCertParams, SerialNumber,
 };
 use time::{Duration, OffsetDateTime};
 
-use super::{Issued, Key, KeyKind, Leaf, Validity, issued, legacy};
+use super::{Digest, Issued, Key, KeyKind, Leaf, Validity, issued, legacy};
 
 /// What a CA is to be; [`CaSpec::root`] or [`CaSpec::signed_by`] makes it.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct CaSpec {
     validity: Validity,
     constraints: NameConstraints,
     kind: KeyKind,
+    digest: Option<Digest>,
+    lists: Vec<String>,
 }
 
 impl CaSpec {
@@ -31,6 +33,8 @@ impl CaSpec {
                 excluded_subtrees: Vec::new(),
             },
             kind: KeyKind::EcP256,
+            digest: None,
+            lists: Vec::new(),
         }
     }
 
@@ -74,13 +78,32 @@ impl CaSpec {
         self
     }
 
+    /// Has the CA's certificate signed over SHA-1, by itself or by the CA above it.
+    #[must_use]
+    pub fn signed_with_sha1(mut self) -> Self {
+        self.digest = Some(Digest::Sha1);
+        self
+    }
+
+    /// Says where the list of the CA above is to be had.
+    #[must_use]
+    pub fn list_at(mut self, url: &str) -> Self {
+        self.lists.push(url.to_owned());
+        self
+    }
+
     /// Makes the CA a root: it signs itself.
     pub fn root(&self) -> Ca {
-        let key = Key::generate(self.kind);
+        self.root_with(Key::generate(self.kind))
+    }
+
+    /// The same with a key that exists: a root that is renewed keeps its pin.
+    pub fn root_with(&self, key: Key) -> Ca {
         let params = self.params();
         let certificate = params.self_signed(&key).expect("a root signs itself");
+        let der = self.signed(certificate.der().to_vec(), &key);
         Ca {
-            issued: Issued::new(certificate.der().to_vec(), Vec::new(), key),
+            issued: Issued::new(der, Vec::new(), key),
             params,
         }
     }
@@ -92,9 +115,18 @@ impl CaSpec {
         let certificate = params
             .signed_by(&key, &parent.issuer())
             .expect("a CA signs an intermediate");
+        let der = self.signed(certificate.der().to_vec(), parent.key());
         Ca {
-            issued: Issued::new(certificate.der().to_vec(), parent.chain_below_root(), key),
+            issued: Issued::new(der, parent.chain_below_root(), key),
             params,
+        }
+    }
+
+    /// The certificate over the digest that was asked for.
+    fn signed(&self, der: Vec<u8>, issuer: &Key) -> Vec<u8> {
+        match self.digest {
+            Some(digest) => legacy::resign(&der, issuer, digest, None),
+            None => der,
         }
     }
 
@@ -111,6 +143,11 @@ impl CaSpec {
         params.use_authority_key_identifier_extension = true;
         let constrained = !self.constraints.permitted_subtrees.is_empty()
             || !self.constraints.excluded_subtrees.is_empty();
+        let lists = self.lists.iter();
+        let points = lists.map(|url| CrlDistributionPoint {
+            uris: vec![url.clone()],
+        });
+        params.crl_distribution_points = points.collect();
         params.name_constraints = constrained.then(|| self.constraints.clone());
         params
     }
@@ -157,10 +194,13 @@ impl Ca {
             .signed_by(&key, &self.issuer())
             .expect("a CA signs a leaf");
         let der = certificate.der().to_vec();
-        let der = if leaf.sha1 {
-            legacy::resign_with_sha1(&der, self.key())
-        } else {
-            der
+        let certified = leaf.certified.as_deref();
+        let der = match (leaf.digest, certified) {
+            (None, None) => der,
+            (digest, certified) => {
+                let digest = digest.unwrap_or(Digest::Sha256);
+                legacy::resign(&der, self.key(), digest, certified)
+            }
         };
         Issued::new(der, self.chain_below_root(), key)
     }
@@ -193,6 +233,11 @@ impl Ca {
     /// The same, a revocation list whose time was over an hour ago.
     pub fn ended_crl_pem(&self, revoked: &[&Issued]) -> String {
         self.list(revoked, -Duration::hours(1))
+    }
+
+    /// The same, a revocation list that ends in so many days.
+    pub fn crl_pem_for_days(&self, revoked: &[&Issued], days: i64) -> String {
+        self.list(revoked, Duration::days(days))
     }
 
     fn list(&self, revoked: &[&Issued], lasts: Duration) -> String {

@@ -3,12 +3,17 @@
 use std::net::IpAddr;
 
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
-    SanType, SerialNumber,
+    BasicConstraints, CertificateParams, CrlDistributionPoint, CustomExtension, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType, SerialNumber,
 };
 use time::{Duration, OffsetDateTime};
 
-use super::{Key, KeyKind};
+use super::{Digest, Key, KeyKind};
+
+/// What rcgen writes for a certificate of no purpose but to serve, once more: the extension's number
+/// and content (RFC 5280, 4.2.1.12).
+const EXT_KEY_USAGE: &[u64] = &[2, 5, 29, 37];
+const SERVER_AUTH: &[u8] = b"\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01";
 
 /// When a certificate counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +62,13 @@ pub struct Leaf {
     purposes: Vec<ExtendedKeyUsagePurpose>,
     validity: Validity,
     key_identifiers: bool,
-    pub(super) sha1: bool,
+    usages: Vec<KeyUsagePurpose>,
+    is_ca: bool,
+    is_malformed: bool,
+    serial: Option<Vec<u8>>,
+    lists: Vec<String>,
+    pub(super) digest: Option<Digest>,
+    pub(super) certified: Option<Vec<u8>>,
     pub(super) kind: KeyKind,
     pub(super) key: Option<Key>,
 }
@@ -72,7 +83,13 @@ impl Leaf {
             purposes: vec![ExtendedKeyUsagePurpose::ServerAuth],
             validity: Validity::days(90),
             key_identifiers: true,
-            sha1: false,
+            usages: vec![KeyUsagePurpose::DigitalSignature],
+            is_ca: false,
+            is_malformed: false,
+            serial: None,
+            lists: Vec::new(),
+            digest: None,
+            certified: None,
             kind: KeyKind::EcP256,
             key: None,
         }
@@ -157,10 +174,67 @@ impl Leaf {
         self
     }
 
+    /// Says nothing of what the certificate is for.
+    #[must_use]
+    pub fn without_purpose(mut self) -> Self {
+        self.purposes = Vec::new();
+        self
+    }
+
+    /// Allows the key to encipher keys and not to sign: the RSA key exchange of TLS 1.2 and nothing else.
+    #[must_use]
+    pub fn key_encipherment_only(mut self) -> Self {
+        self.usages = vec![KeyUsagePurpose::KeyEncipherment];
+        self
+    }
+
+    /// Makes the certificate that of a CA, as `openssl req -x509` does unasked.
+    #[must_use]
+    pub fn as_ca(mut self) -> Self {
+        self.is_ca = true;
+        self.usages = Vec::new();
+        self
+    }
+
+    /// Says twice what the certificate is for, which RFC 5280 forbids.
+    #[must_use]
+    pub fn malformed(mut self) -> Self {
+        self.is_malformed = true;
+        self
+    }
+
+    /// Sets the serial number, big-endian, instead of drawing 127 bits.
+    #[must_use]
+    pub fn serial(mut self, number: &[u8]) -> Self {
+        self.serial = Some(number.to_owned());
+        self
+    }
+
+    /// Says where the CA's revocation list is to be had.
+    #[must_use]
+    pub fn list_at(mut self, url: &str) -> Self {
+        self.lists.push(url.to_owned());
+        self
+    }
+
     /// Has the certificate signed over SHA-1.
     #[must_use]
-    pub fn signed_with_sha1(mut self) -> Self {
-        self.sha1 = true;
+    pub fn signed_with_sha1(self) -> Self {
+        self.signed_over(Digest::Sha1)
+    }
+
+    /// Has the certificate signed over this digest.
+    #[must_use]
+    pub fn signed_over(mut self, digest: Digest) -> Self {
+        self.digest = Some(digest);
+        self
+    }
+
+    /// Certifies this public key, the DER of a `SubjectPublicKeyInfo`, of a kind that rcgen does not
+    /// know. The key that comes with the certificate is then another one.
+    #[must_use]
+    pub fn certifying(mut self, public_key: Vec<u8>) -> Self {
+        self.certified = Some(public_key);
         self
     }
 
@@ -182,13 +256,27 @@ impl Leaf {
         let mut params = CertificateParams::default();
         params.distinguished_name = self.subject();
         params.subject_alt_names.clone_from(&self.names);
-        params.is_ca = IsCa::ExplicitNoCa;
-        params.serial_number = Some(serial_number());
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.is_ca = if self.is_ca {
+            IsCa::Ca(BasicConstraints::Unconstrained)
+        } else {
+            IsCa::ExplicitNoCa
+        };
+        let serial = self.serial.as_deref().map(SerialNumber::from_slice);
+        params.serial_number = Some(serial.unwrap_or_else(serial_number));
+        params.key_usages.clone_from(&self.usages);
         params.extended_key_usages.clone_from(&self.purposes);
         params.not_before = self.validity.not_before;
         params.not_after = self.validity.not_after;
         params.use_authority_key_identifier_extension = self.key_identifiers;
+        let lists = self.lists.iter();
+        let points = lists.map(|url| CrlDistributionPoint {
+            uris: vec![url.clone()],
+        });
+        params.crl_distribution_points = points.collect();
+        if self.is_malformed {
+            let again = CustomExtension::from_oid_content(EXT_KEY_USAGE, SERVER_AUTH.to_vec());
+            params.custom_extensions = vec![again];
+        }
         params
     }
 

@@ -22,6 +22,7 @@ pub use files::{write_file, write_private};
 pub use issued::Issued;
 pub use key::{Key, KeyKind};
 pub use leaf::{Leaf, Validity};
+pub use legacy::Digest;
 
 /// The certificate signs itself and no CA stands behind it.
 pub fn self_signed(leaf: &Leaf) -> Issued {

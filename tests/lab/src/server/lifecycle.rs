@@ -21,13 +21,13 @@ impl Server {
         let home = Home::new();
         let keeper = Keeper::of(home.root(), engine.last_signal_name());
         let program = match engine {
-            Engine::Postgres => programs::postgres("postgres"),
+            Engine::Postgres => programs::postgres(options.edition, "postgres"),
             _ => mysql::server_program(engine),
         };
         let version = programs::version_of(&program);
         let name = format!("{engine:?}-{version}").to_lowercase();
         template::copy(&name, &home, |data, user| match engine {
-            Engine::Postgres => postgres::initialise(data, user),
+            Engine::Postgres => postgres::initialise(options.edition, data, user),
             _ => mysql::initialise(engine, data, user),
         });
         let mut server = Self {

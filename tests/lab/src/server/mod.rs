@@ -38,7 +38,7 @@ use rustix::process::Signal;
 
 pub use engine::Engine;
 pub use options::ServerOptions;
-pub use programs::client_program;
+pub use programs::{client_program, newer_psql};
 pub use shared::{Exclusive, Shared, TestServers};
 
 use crate::pki::{Issued, write_file};
@@ -184,10 +184,18 @@ impl Server {
         }
     }
 
-    /// Has the running server present another certificate to new connections, and waits until
-    /// it does. Existing sessions live on.
-    pub fn present(&self, certificate: &Issued) {
-        self.home.write_identity(certificate);
+    /// The file that it reads its certificate from, and what belongs to it.
+    pub fn certificate_file(&self) -> PathBuf {
+        self.home.certificate()
+    }
+
+    /// The file that it reads its key from; it is the server's own user's.
+    pub fn key_file(&self) -> PathBuf {
+        self.home.key()
+    }
+
+    /// Has the running server read its certificate and key again, sooner or later.
+    pub fn reload_tls(&self) {
         match self.engine {
             Engine::Postgres => {
                 let state = self.state();
@@ -198,11 +206,23 @@ impl Server {
             // Without the last words MySQL verifies a certificate before it presents it.
             Engine::MySql => drop(self.sql("ALTER INSTANCE RELOAD TLS NO ROLLBACK ON ERROR")),
         }
+    }
+
+    /// Has the running server present another certificate to new connections, and waits until
+    /// it does. Existing sessions live on.
+    pub fn present(&self, certificate: &Issued) {
+        self.home.write_identity(certificate);
+        self.reload_tls();
+        self.wait_until_it_presents(certificate.cert_der());
+    }
+
+    /// Waits until new connections see a certificate, in DER.
+    pub fn wait_until_it_presents(&self, certificate: &[u8]) {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let served = probe::served_chain(self.engine, self.port);
             let leaf = served.as_ref().ok().and_then(|chain| chain.first());
-            if leaf.is_some_and(|leaf| leaf == certificate.cert_der()) {
+            if leaf.is_some_and(|leaf| leaf == certificate) {
                 return;
             }
             assert!(

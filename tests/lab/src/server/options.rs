@@ -14,12 +14,23 @@ pub(super) enum Tls {
     MakesItsOwn,
 }
 
+/// Which PostgreSQL it is, of the two that are installed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Edition {
+    /// The system's own.
+    #[default]
+    System,
+    /// The newer one, which lies apart from the system.
+    Newer,
+}
+
 /// What a server is started with: no TLS and password accounts, unless more is said.
 ///
 /// Servers accept old protocols, weak keys and weak signatures where an option or a
 /// certificate asks for them, so that it is always the client who says no.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
+    pub(super) edition: Edition,
     pub(super) tls: Tls,
     pub(super) min_protocol: Option<String>,
     pub(super) max_protocol: Option<String>,
@@ -51,6 +62,14 @@ impl ServerOptions {
             tls: Tls::MakesItsOwn,
             ..Self::default()
         }
+    }
+
+    /// Starts a PostgreSQL that takes TLS from the first byte on, 17 or later, rather than the
+    /// system's own. PostgreSQL only.
+    #[must_use]
+    pub fn newer_postgres(mut self) -> Self {
+        self.edition = Edition::Newer;
+        self
     }
 
     /// Sets the lowest protocol: `TLSv1`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`.

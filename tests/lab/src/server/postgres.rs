@@ -5,15 +5,15 @@ use std::path::Path;
 use std::process::Command;
 
 use super::home::{Home, RunAs};
-use super::options::Tls;
+use super::options::{Edition, Tls};
 use super::programs::{client_program, postgres, run};
 use super::{DATABASE, Engine, ServerOptions, USER};
 
 /// A standby goes on with "read-only connections".
 pub(super) const READY: &str = "database system is ready to accept";
 
-pub(super) fn initialise(data: &Path, user: RunAs) -> Result<(), String> {
-    let mut initdb = user.command(postgres("initdb"));
+pub(super) fn initialise(edition: Edition, data: &Path, user: RunAs) -> Result<(), String> {
+    let mut initdb = user.command(postgres(edition, "initdb"));
     initdb
         .current_dir("/")
         .arg("-D")
@@ -40,7 +40,7 @@ pub(super) fn configure(home: &Home, options: &ServerOptions) {
 }
 
 pub(super) fn command(home: &Home, options: &ServerOptions, port: u16) -> Command {
-    let mut command = home.command(&postgres("postgres"));
+    let mut command = home.command(&postgres(options.edition, "postgres"));
     command.arg("-D").arg(home.data());
     let mut set = |name: &str, value: &str| {
         command.arg("-c").arg(format!("{name}={value}"));

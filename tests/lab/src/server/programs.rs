@@ -1,11 +1,13 @@
 //! Where the servers' programs are, and how short-lived ones are run.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use super::Engine;
+use super::options::Edition;
 use crate::run::finish;
 
 /// Where installed and prepared things are kept between runs: `$WA_DB_LAB_CACHE`, else
@@ -22,9 +24,19 @@ pub(super) fn cache() -> PathBuf {
     Path::new(&home).join(".cache/wa-db-lab")
 }
 
-/// A program of PostgreSQL's, of the newest version installed.
-pub(super) fn postgres(name: &str) -> PathBuf {
-    let versions = children(Path::new("/usr/lib/postgresql"));
+/// A program of PostgreSQL's, of the newest version installed in that edition's place.
+pub(super) fn postgres(edition: Edition, name: &str) -> PathBuf {
+    let places = match edition {
+        Edition::System => vec![PathBuf::from("/usr/lib/postgresql")],
+        Edition::Newer => {
+            let roots = children(&cache()).into_iter().filter(|root| {
+                let name = root.file_name().and_then(OsStr::to_str);
+                name.is_some_and(|name| name.starts_with("postgresql-"))
+            });
+            roots.map(|root| root.join("usr/lib/postgresql")).collect()
+        }
+    };
+    let versions: Vec<_> = places.iter().flat_map(|place| children(place)).collect();
     let found = versions.iter().rev().map(|dir| dir.join("bin").join(name));
     first(name, found)
 }
@@ -48,10 +60,15 @@ pub(super) fn mysql_root() -> PathBuf {
 /// The engine's own client program.
 pub fn client_program(engine: Engine) -> PathBuf {
     match engine {
-        Engine::Postgres => postgres("psql"),
+        Engine::Postgres => postgres(Edition::System, "psql"),
         Engine::MariaDb => mariadb("mariadb"),
         Engine::MySql => mysql_root().join("bin/mysql"),
     }
+}
+
+/// A `psql` that speaks TLS from the first byte on (`sslnegotiation=direct`).
+pub fn newer_psql() -> PathBuf {
+    postgres(Edition::Newer, "psql")
 }
 
 /// The version a server program prints.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use openssl::x509::X509Ref;
 use tokio::time::{Instant, timeout_at};
 
-use super::report::{Presented, TargetPins};
+use super::target::{Presented, TargetChain};
 use crate::check::{ErrorReport, Progress as Shown};
 use crate::cli::scope::Scope;
 use crate::code::{ErrorCode, Stage};
@@ -16,13 +16,13 @@ use crate::tls::{CertificateFacts, Chain, TlsPolicy};
 use crate::wire::{Dialer, Progress, Rejected, TlsFacts};
 
 /// Looks at every server of every role, one after the other.
-pub(super) async fn at_all(scope: &Scope, shown: &dyn Fn(Shown)) -> Vec<TargetPins> {
+pub(in crate::cli) async fn at_all(scope: &Scope, shown: &dyn Fn(Shown)) -> Vec<TargetChain> {
     let mut targets = Vec::new();
     for role in &scope.roles {
         match load(*role, scope) {
             Err(error) => {
                 let error = ErrorReport::from(&error);
-                targets.push(TargetPins::of_settings_error(*role, error));
+                targets.push(TargetChain::of_settings_error(*role, error));
             }
             Ok((settings, policy)) => {
                 for endpoint in settings.endpoints() {
@@ -47,7 +47,7 @@ fn load(role: Role, scope: &Scope) -> Result<(Settings, TlsPolicy), SettingsErro
     Ok((settings, policy))
 }
 
-async fn at_one(settings: &Settings, endpoint: &Endpoint, policy: &TlsPolicy) -> TargetPins {
+async fn at_one(settings: &Settings, endpoint: &Endpoint, policy: &TlsPolicy) -> TargetChain {
     let (chain, failure) = match handshake(settings, endpoint, policy).await {
         Ok(facts) => match not_verified(policy.verification(), &facts) {
             None => (presented(&facts.served, &facts.verified_chain), None),
@@ -61,7 +61,7 @@ async fn at_one(settings: &Settings, endpoint: &Endpoint, policy: &TlsPolicy) ->
         let error = ErrorReport::new(failure.code(), failure.message(), failure.hint());
         (failure.stage(), error)
     });
-    TargetPins::of_server(settings, endpoint, chain, failed)
+    TargetChain::of_server(settings, endpoint, chain, failed)
 }
 
 async fn handshake(

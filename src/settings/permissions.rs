@@ -5,8 +5,10 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::fault::Fault;
+use super::shown_path::{may_show, shown_path};
 use crate::code::ErrorCode;
-use crate::settings::{Fault, may_show, shown_path};
+use crate::shell;
 
 /// Refuses a key file that others may read.
 ///
@@ -14,7 +16,11 @@ use crate::settings::{Fault, may_show, shown_path};
 /// This is the rule of libpq (`initialize_SSL` in `fe-secure-openssl.c`).
 ///
 /// `metadata` is that of the open file the key was read from: by now the path may lead elsewhere.
-pub(super) fn check(variable: &str, path: &Path, metadata: &Metadata) -> Result<(), Fault> {
+pub(crate) fn require_private(
+    variable: &str,
+    path: &Path,
+    metadata: &Metadata,
+) -> Result<(), Fault> {
     if is_private(metadata) {
         return Ok(());
     }
@@ -35,7 +41,7 @@ pub(super) fn check(variable: &str, path: &Path, metadata: &Metadata) -> Result<
             "run: chmod {} {}",
             if metadata.uid() == 0 { "0640" } else { "0600" },
             if may_show(variable, path) {
-                path.display().to_string()
+                shell::word(&path.display().to_string())
             } else {
                 "FILE".to_owned()
             }
@@ -43,7 +49,8 @@ pub(super) fn check(variable: &str, path: &Path, metadata: &Metadata) -> Result<
     })
 }
 
-fn is_private(metadata: &Metadata) -> bool {
+/// Whether a file can be read by nobody but those whom the rule allows.
+pub(crate) fn is_private(metadata: &Metadata) -> bool {
     let shared = if metadata.uid() == 0 { 0o027 } else { 0o077 };
     metadata.mode() & shared == 0
 }

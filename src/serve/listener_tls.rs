@@ -1,10 +1,11 @@
 //! What a listener shows to clients that may come from elsewhere: [`ListenerTls`].
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use metrics::counter;
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{
@@ -14,10 +15,9 @@ use openssl::ssl::{
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 
-use super::options::TlsFiles;
 use crate::code::ErrorCode;
-use crate::settings::{Fault, SecurityLevel, read_regular};
-use crate::tls::{expires, level};
+use crate::settings::{Fault, SecurityLevel, read_regular, require_private};
+use crate::tls::{expires, level, require_pair};
 
 const CERT: &str = "--tls-cert";
 const KEY: &str = "--tls-key";
@@ -27,14 +27,32 @@ const MAX_FILE: u64 = 1024 * 1024;
 /// How long files that could not be used are left alone while they do not change: they may become good by
 /// themselves.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// What clients of PostgreSQL name that speak TLS from the first byte, in ALPN's form.
-const ALPN_POSTGRESQL: &[u8] = b"\x0apostgresql";
+
+/// The files of a listener that speaks TLS.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The listener's certificate and what links it to its CA, in PEM.
+    pub cert: PathBuf,
+    /// Its private key, in PEM.
+    pub key: PathBuf,
+    /// The CA that clients' certificates must come from; `None`: clients need none.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// What a listener speaks TLS for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Profile {
+    /// Versions and suites.
+    pub(crate) level: SecurityLevel,
+    /// The one protocol that is agreed to where the client names any, in ALPN's form.
+    pub(crate) alpn: &'static [u8],
+}
 
 /// The listener's side of TLS, read again when its files change.
 #[derive(Debug)]
-pub(super) struct ListenerTls {
+pub(crate) struct ListenerTls {
     files: TlsFiles,
-    level: SecurityLevel,
+    profile: Profile,
     state: Mutex<State>,
 }
 
@@ -48,9 +66,9 @@ struct State {
 
 /// What is presented to clients, and until when.
 #[derive(Clone)]
-pub(super) struct Loaded {
-    pub(super) context: SslContext,
-    pub(super) ends: Option<SystemTime>,
+pub(crate) struct Loaded {
+    pub(crate) context: SslContext,
+    pub(crate) ends: Option<SystemTime>,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -59,27 +77,18 @@ impl std::fmt::Debug for Loaded {
     }
 }
 
-/// Whether a look at the files found others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Looked {
-    Unchanged,
-    Loaded,
-    /// They changed and cannot be used: the previous ones stay.
-    Failed,
-}
-
 impl ListenerTls {
     /// Reads the files for the first time.
     ///
     /// # Errors
     /// Every fault of every file.
-    pub(super) fn load(files: &TlsFiles, level: SecurityLevel) -> Result<Self, Vec<Fault>> {
+    pub(crate) fn load(files: &TlsFiles, profile: Profile) -> Result<Self, Vec<Fault>> {
         let seen = Fingerprint::of(files);
         Ok(Self {
             files: files.clone(),
-            level,
+            profile,
             state: Mutex::new(State {
-                current: load(files, level)?,
+                current: load(files, profile)?,
                 seen,
                 try_again: None,
             }),
@@ -87,42 +96,43 @@ impl ListenerTls {
     }
 
     /// What to present now.
-    pub(super) fn current(&self) -> Loaded {
+    pub(crate) fn current(&self) -> Loaded {
         self.state().current.clone()
     }
 
-    /// Looks at the files, and reads them where they changed.
-    pub(super) fn look(&self) -> Looked {
+    /// Looks at the files, and reads them where they changed; what cannot be used leaves the previous ones
+    /// in use. Either is logged and counted in `wa_db_reloads_total`.
+    pub(crate) fn look(&self) {
         let now = Fingerprint::of(&self.files);
         let mut state = self.state();
         let changed = now != state.seen;
         let due = state.try_again.is_some_and(|at| at <= Instant::now());
         if !changed && !due {
-            return Looked::Unchanged;
+            return;
         }
         // Taken as seen even if it is broken: the warning comes once for each change.
         state.seen = now;
-        match load(&self.files, self.level) {
+        match load(&self.files, self.profile) {
             Ok(loaded) => {
                 tracing::info!(
                     "the listener's certificate files changed: new clients see the new ones"
                 );
                 state.current = loaded;
                 state.try_again = None;
-                Looked::Loaded
+                count("loaded");
             }
             Err(faults) => {
                 state.try_again = Some(Instant::now() + PATIENCE);
                 if !changed {
-                    return Looked::Unchanged;
+                    return;
                 }
+                count("failed");
                 for fault in faults {
                     tracing::warn!(
                         "the listener's certificate files changed and cannot be used: the previous ones stay in use: {}",
                         fault.message
                     );
                 }
-                Looked::Failed
             }
         }
     }
@@ -131,6 +141,11 @@ impl ListenerTls {
         // It is changed only after everything fallible is done.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Changed files are rare: no handle is kept for their counter.
+fn count(result: &'static str) {
+    counter!("wa_db_reloads_total", "files" => "listener", "result" => result).increment(1);
 }
 
 /// The files by their metadata: device, inode, size, modification and change time.
@@ -161,7 +176,7 @@ impl Fingerprint {
     }
 }
 
-fn load(files: &TlsFiles, level: SecurityLevel) -> Result<Loaded, Vec<Fault>> {
+fn load(files: &TlsFiles, profile: Profile) -> Result<Loaded, Vec<Fault>> {
     let chain = certificates(CERT, &files.cert);
     let key = private_key(&files.key);
     let clients = files
@@ -172,12 +187,16 @@ fn load(files: &TlsFiles, level: SecurityLevel) -> Result<Loaded, Vec<Fault>> {
     match (chain, key, clients) {
         (Ok(chain), Ok(key), Ok(clients)) => {
             let ends = chain.first().and_then(|leaf| expires(leaf));
-            let context = context(&chain, &key, clients.as_deref(), level).map_err(|errors| {
+            if let [leaf, intermediates @ ..] = &*chain {
+                let paired = require_pair([CERT, KEY], leaf, intermediates, &key);
+                paired.map_err(|fault| vec![fault])?;
+            }
+            let context = context(&chain, &key, clients.as_deref(), profile).map_err(|errors| {
                 vec![Fault::new(
-                    ErrorCode::KeyMismatch,
+                    ErrorCode::CertificateInvalid,
                     CERT,
                     format!("{CERT} and {KEY}: OpenSSL does not accept the files: {errors}"),
-                    "the two must come from the same request; leaf first, then intermediates",
+                    "keys below 2048 bits RSA and SHA-1 signatures are refused; issue a new certificate",
                 )]
             })?;
             Ok(Loaded { context, ends })
@@ -205,20 +224,7 @@ fn certificates(flag: &str, path: &Path) -> Result<Vec<X509>, Fault> {
 
 fn private_key(path: &Path) -> Result<PKey<openssl::pkey::Private>, Fault> {
     let content = read_regular(KEY, path, MAX_FILE)?;
-    // The rule that holds for WA_DB_SSL_KEY.
-    let shared = if content.metadata.uid() == 0 {
-        0o027
-    } else {
-        0o077
-    };
-    if content.metadata.mode() & shared != 0 {
-        return Err(Fault::new(
-            ErrorCode::KeyPermissions,
-            KEY,
-            format!("{KEY}: {} can be read by others", path.display()),
-            format!("run: chmod 0600 {}", path.display()),
-        ));
-    }
+    require_private(KEY, path, &content.metadata)?;
     // An encrypted key is refused rather than asked for on a terminal.
     let no_password = |_: &mut [u8]| Ok(0);
     PKey::private_key_from_pem_callback(&content.bytes, no_password).map_err(|_| {
@@ -238,7 +244,7 @@ fn context(
     chain: &[X509],
     key: &PKey<openssl::pkey::Private>,
     clients: Option<&[X509]>,
-    level: SecurityLevel,
+    profile: Profile,
 ) -> Result<SslContext, ErrorStack> {
     let mut builder = SslContextBuilder::new(SslMethod::tls_server())?;
     // Buffers are given back while a session is silent: most are.
@@ -253,9 +259,9 @@ fn context(
     builder.set_read_ahead(true);
     builder.set_session_cache_mode(SslSessionCacheMode::OFF);
     builder.set_num_tickets(0)?;
-    level::set(&mut builder, Some(level))?;
-    builder.set_alpn_select_callback(|_, offered| {
-        select_next_proto(ALPN_POSTGRESQL, offered).ok_or(AlpnError::NOACK)
+    level::set(&mut builder, Some(profile.level))?;
+    builder.set_alpn_select_callback(move |_, offered| {
+        select_next_proto(profile.alpn, offered).ok_or(AlpnError::NOACK)
     });
     let mut chain = chain.iter();
     if let Some(leaf) = chain.next() {

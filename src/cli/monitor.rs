@@ -1,0 +1,49 @@
+//! `wa-db monitor`: looks, audits and serves until it is told to end.
+
+use super::args::MonitorArgs;
+use super::exit::{self, Exit};
+use super::logging;
+use super::runtime;
+use super::scope::Scope;
+use super::service::{self, refused};
+use crate::monitor::{self, Options};
+
+/// Runs the monitor that the flags ask for.
+pub(super) fn run(args: &MonitorArgs) -> Exit {
+    logging::start_service(args.verbose);
+    let scope = match Scope::read(&args.scope) {
+        Ok(scope) => scope,
+        Err(error) => return refused(&error),
+    };
+    let runtime = match runtime::start() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            exit::complain(&format!("cannot start the runtime: {error}"));
+            return Exit::Internal;
+        }
+    };
+    let ended = runtime.block_on(monitor::run(&options(args, scope)));
+    runtime::end(runtime);
+    match ended {
+        Ok(()) => Exit::Success,
+        Err(error) => refused(&error),
+    }
+}
+
+fn options(args: &MonitorArgs, scope: Scope) -> Options {
+    Options {
+        environment: scope.environment,
+        // Where several say something, the last one counts.
+        env_file: args.scope.file.env_file.last().cloned(),
+        suppressions: args.suppressions.clone(),
+        roles: scope.roles,
+        interval: args.interval,
+        admin: args.admin,
+        log_line: logging::line_of,
+        tls: service::tls_files(
+            args.tls_cert.as_ref(),
+            args.tls_key.as_ref(),
+            args.tls_client_ca.as_ref(),
+        ),
+    }
+}
