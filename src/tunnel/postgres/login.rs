@@ -22,6 +22,8 @@ use crate::tunnel::upstream::Reached;
 /// A process id, and the longest key that protocol 3.2 knows.
 const KEY_LIMIT: usize = 4 + 256;
 const CHUNK: usize = 8 * 1024;
+/// The end of a login that the server said no to.
+const SERVER_REFUSED: Ended = Ended::Done("the server refused the login");
 /// `AuthenticationSASL`: the server names its mechanisms.
 const SASL: [u8; 4] = 10_u32.to_be_bytes();
 /// What cannot be used where the client sees no TLS. libpq breaks off where it is offered there.
@@ -153,15 +155,17 @@ impl Login<'_> {
                 read = client.read(&mut up), if relays => {
                     let sent = read.ok().and_then(|count| up.get(..count)).unwrap_or_default();
                     if sent.is_empty() {
-                        return Err(Ended::Client("the client left during its login"));
+                        return Err(self.left());
                     }
                     self.turn.pass_to_client(false);
-                    server.write_all(sent).await.map_err(broken)?;
+                    let onward = server.write_all(sent).await;
+                    onward.map_err(|error| self.hung_up(error))?;
                 }
                 read = server.read(&mut down) => {
-                    let received = down.get(..read.map_err(broken)?).unwrap_or_default();
+                    let count = read.map_err(|error| self.hung_up(error))?;
+                    let received = down.get(..count).unwrap_or_default();
                     if received.is_empty() {
-                        return Err(self.hung_up());
+                        return Err(self.hung_up(io::ErrorKind::UnexpectedEof.into()));
                     }
                     self.inbound.add(received);
                     if let Step::Ready = self.take(client, server).await? {
@@ -216,7 +220,7 @@ impl Login<'_> {
         let before = self.turn.is_clients();
         self.turn.pass_to_client(true);
         let told = client.write_all(&onward).await;
-        told.map_err(|_| Ended::Client("the client left during its login"))?;
+        told.map_err(|_| self.left())?;
         self.turn.pass_to_client(asks || before);
         Ok(step)
     }
@@ -271,12 +275,21 @@ impl Login<'_> {
         Ok(frame(b'R', &body))
     }
 
-    /// The end of the server's words.
-    fn hung_up(&self) -> Ended {
+    /// The end of the client's. One that has heard a refusal may well leave before the server does.
+    fn left(&self) -> Ended {
         if self.refused {
-            Ended::Done("the server refused the login")
+            SERVER_REFUSED
         } else {
-            broken(io::ErrorKind::UnexpectedEof.into())
+            Ended::Client("the client left during its login")
+        }
+    }
+
+    /// The end of the server's words.
+    fn hung_up(&self, error: io::Error) -> Ended {
+        if self.refused {
+            SERVER_REFUSED
+        } else {
+            broken(error)
         }
     }
 }

@@ -327,6 +327,22 @@ fn a16_whatever_breaks_the_protocol_is_a_typed_error() {
 }
 
 #[test]
+fn a16_server_that_refuses_and_does_not_leave_is_told_from_a_client_that_left() {
+    let stand = Stand::new();
+    let fake = stand.start(PostgresScript::Break {
+        at: Stage::Login,
+        fault: Fault::Raw(postgres_error("28P01", "not you")),
+    });
+    let mut tunnel = Tunnel::start(&PLACE, &hurried(&stand.trusting(&fake)));
+    let fared = fare(&tunnel);
+    assert_eq!(
+        (fared.state.as_str(), fared.words.as_str()),
+        ("28P01", "not you")
+    );
+    tunnel.wait_for_log("the server refused the login");
+}
+
+#[test]
 fn a17_a18_floods_before_the_session_is_ready_end_within_bounds() {
     use PostgresFlood::{HugeMessage, Notices, Parameters, Small};
     let stand = Stand::new();
