@@ -63,7 +63,8 @@ async fn copy(client: &PostgresClient, table: &str, end: End) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+// On one thread: what is polled once must not have been answered meanwhile by a task on another one.
+#[tokio::test]
 async fn f12_a_copy_however_it_ends_costs_neither_connection_nor_time() {
     let servers = TestServers::shared();
     let server = servers.of(Engine::Postgres);
