@@ -151,8 +151,8 @@ impl Target<'_> {
         recorder.awaits(Some(Awaited::MySqlGreeting));
         let greeted = Greeted::read(address, stream).await?;
         recorder.awaits(None);
-        if let (Examined::LoggedIn, Connector::MySql(connector)) =
-            (self.examined, Connector::new(self.settings, policy)?)
+        if self.examined == Examined::LoggedIn
+            && let Connector::MySql(connector) = Connector::new(self.settings, policy)?
         {
             let introducing =
                 Introduced::new(&connector, dialer, greeted, endpoint, policy, progress);
