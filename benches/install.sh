@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs those that the tunnel is measured against: stunnel and PgBouncer. Only programs are
+# Installs those that the tunnel is measured against: stunnel, PgBouncer and HAProxy. Only programs are
 # wanted, so nothing is started: the policy file that says so goes again afterwards.
 set -eu
 
@@ -8,6 +8,7 @@ rc=/usr/sbin/policy-rc.d
 missing=
 command -v stunnel4 >/dev/null 2>&1 || missing="$missing stunnel4"
 command -v pgbouncer >/dev/null 2>&1 || missing="$missing pgbouncer"
+command -v haproxy >/dev/null 2>&1 || missing="$missing haproxy"
 [ -n "$missing" ] || exit 0
 
 as_root() {

@@ -29,8 +29,8 @@ pub(crate) enum Against {
     Best,
     /// The second of the table.
     Second,
-    /// Each from the third on.
-    Rest,
+    /// The one of this name.
+    Named(&'static str),
 }
 
 /// One table: ours first, then the others.
@@ -64,7 +64,7 @@ pub(crate) fn table(title: &str, samples: &[Samples], unit: Unit, goals: &[Goal]
     for goal in goals {
         let rivals: Vec<&Samples> = match goal.against {
             Against::Second => others.iter().take(1).collect(),
-            Against::Rest => others.iter().skip(1).collect(),
+            Against::Named(name) => others.iter().filter(|other| other.name == name).collect(),
             Against::Best => {
                 let lead = |rival: &&Samples| ours.times_as_long_as(rival);
                 let best = others
@@ -106,6 +106,7 @@ impl Unit {
             Self::Time if seconds < 1e-6 => format!("{:.0} ns", seconds * 1e9),
             Self::Time if seconds < 1e-3 => format!("{:.1} µs", seconds * 1e6),
             Self::Time => format!("{:.2} ms", seconds * 1e3),
+            Self::Rate if seconds > 0.1 => format!("{:.2} /s", 1.0 / seconds),
             Self::Rate => format!("{:.0} /s", 1.0 / seconds),
         }
     }

@@ -6,6 +6,7 @@
 
 mod audit;
 mod certs;
+mod listener_tls;
 mod monitor;
 mod pins;
 mod tunnel;

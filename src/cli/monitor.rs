@@ -5,7 +5,7 @@ use super::exit::{self, Exit};
 use super::logging;
 use super::runtime;
 use super::scope::Scope;
-use super::service::{self, refused};
+use super::service::refused;
 use crate::monitor::{self, Options};
 
 /// Runs the monitor that the flags ask for.
@@ -40,10 +40,6 @@ fn options(args: &MonitorArgs, scope: Scope) -> Options {
         interval: args.interval,
         admin: args.admin,
         log_line: logging::line_of,
-        tls: service::tls_files(
-            args.tls_cert.as_ref(),
-            args.tls_key.as_ref(),
-            args.tls_client_ca.as_ref(),
-        ),
+        tls: args.listener_tls.files(),
     }
 }

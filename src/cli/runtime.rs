@@ -1,16 +1,11 @@
 //! The runtime of a command that dials: [`start`] and [`end`].
 
 use std::io;
-use std::time::Duration;
 
-use tokio::join;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::connect::delivered;
-use crate::wire::{LostReports, flush_reports};
-
-/// How long goodbyes to servers and reports of certificates may take to leave when everything else is done.
-const FLUSH: Duration = Duration::from_secs(2);
+use crate::connect::last_words;
+use crate::wire::LostReports;
 
 /// One thread is enough for a command that looks at servers, and ready sooner than several; a tunnel has more
 /// of its own for sessions.
@@ -21,7 +16,7 @@ pub(super) fn start() -> io::Result<Runtime> {
 /// Lets goodbyes and reports leave, then ends what still runs: a name lookup that outlived its deadline must
 /// not hold the process up. Returns the reports that were lost.
 pub(super) fn end(runtime: Runtime) -> Vec<LostReports> {
-    let (lost, ()) = runtime.block_on(async { join!(flush_reports(FLUSH), delivered(FLUSH)) });
+    let lost = runtime.block_on(last_words());
     runtime.shutdown_background();
     lost
 }

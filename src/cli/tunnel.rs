@@ -6,7 +6,7 @@ use super::logging;
 use super::printer;
 use super::runtime;
 use super::scope;
-use super::service::{self, refused};
+use super::service::refused;
 use crate::settings::{Role, Settings, SettingsError, role_of};
 use crate::tunnel::{self, Options};
 
@@ -61,10 +61,6 @@ fn options(args: &TunnelArgs) -> Options {
         admin: args.admin,
         drain: args.drain,
         inject: args.inject,
-        tls: service::tls_files(
-            args.tls_cert.as_ref(),
-            args.tls_key.as_ref(),
-            args.tls_client_ca.as_ref(),
-        ),
+        tls: args.listener_tls.files(),
     }
 }

@@ -10,6 +10,8 @@ mod described;
 mod error;
 #[cfg(feature = "cli")]
 mod facts;
+#[cfg(feature = "cli")]
+mod farewell;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
@@ -23,7 +25,7 @@ pub(crate) mod trust;
 
 pub use self::error::{Attempt, ConnectError};
 #[cfg(feature = "cli")]
-pub(crate) use self::mysql::delivered;
+pub(crate) use self::farewell::last_words;
 #[cfg(feature = "mysql")]
 pub use self::mysql::{MySqlConnection, MySqlConnector};
 #[cfg(feature = "cli")]

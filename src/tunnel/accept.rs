@@ -12,6 +12,7 @@ use super::admission::Admission;
 use super::client::Incoming;
 use super::context::Shared;
 use super::listen::{Arrival, Listener};
+use super::options::ListenAddress;
 use super::session::{self, Refusal};
 use super::workers::Workers;
 use crate::serve::Complaints;
@@ -58,10 +59,12 @@ impl Door {
                 arrived = listener.accept() => arrived,
             };
             match arrived {
-                Ok(Arrival::Welcome(incoming)) => self.let_in(incoming, &admission),
+                Ok(Arrival::Welcome(incoming)) => {
+                    self.let_in(incoming, &admission, listener.place());
+                }
                 Ok(Arrival::Stranger(incoming)) => self.turn_away(incoming, Refusal::Stranger),
                 Err(error) => {
-                    self.not_accepted(&error);
+                    self.not_accepted(listener.place(), &error);
                     if is_lasting(&error) {
                         tokio::time::sleep(PAUSE).await;
                     }
@@ -70,16 +73,16 @@ impl Door {
         }
     }
 
-    fn let_in(&self, incoming: Incoming, admission: &Admission) {
+    fn let_in(&self, incoming: Incoming, admission: &Admission, listener: &ListenAddress) {
         let place = match admission.admit(incoming.peer) {
             Ok(place) => place,
             Err(full) => return self.turn_away(incoming, Refusal::Full(full)),
         };
         let moved = match incoming.detach() {
             Ok(detached) => detached,
-            Err(error) => return self.not_accepted(&error),
+            Err(error) => return self.not_accepted(listener, &error),
         };
-        let door = self.clone();
+        let (door, listener) = (self.clone(), listener.clone());
         self.workers.carry(&self.sessions, async move {
             match moved.attach() {
                 Ok(incoming) => tokio::select! {
@@ -87,15 +90,15 @@ impl Door {
                     () = door.ending.cancelled() => {}
                     () = session::serve(incoming, Arc::clone(&door.shared)) => {}
                 },
-                Err(error) => door.not_accepted(&error),
+                Err(error) => door.not_accepted(&listener, &error),
             }
             drop(place);
         });
     }
 
-    fn not_accepted(&self, error: &io::Error) {
+    fn not_accepted(&self, place: &ListenAddress, error: &io::Error) {
         self.shared.meters.refused("accept_failed");
-        tracing::warn!(%error, "a client could not be accepted");
+        tracing::warn!(%place, %error, "a client could not be accepted");
     }
 
     fn turn_away(&self, incoming: Incoming, refusal: Refusal) {

@@ -4,7 +4,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::join;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -19,11 +18,10 @@ use super::plan::Plan;
 use super::workers::Workers;
 use super::{mysql, postgres};
 use crate::code::ErrorCode;
-use crate::connect::delivered;
+use crate::connect::last_words;
 use crate::endpoint::Engine;
 use crate::serve::{Collector, ListenerTls, Profile, Signals, Wish};
 use crate::settings::{Fault, Settings, SettingsError};
-use crate::wire::flush_reports;
 
 /// The pauses between looks at a server that could not be reached.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -32,8 +30,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_secs(10);
 /// How long sessions that are told to end may take for it.
 const LAST: Duration = Duration::from_secs(2);
-/// How long goodbyes and reports of certificates may take to leave when the last session is over.
-const FLUSH: Duration = Duration::from_secs(2);
 /// What clients of PostgreSQL name that speak TLS from the first byte, in ALPN's form.
 const ALPN_POSTGRESQL: &[u8] = b"\x0apostgresql";
 
@@ -112,7 +108,7 @@ async fn start(options: &Options, settings: &Settings) -> Result<(), Vec<Fault>>
     doors.join_all().await;
     drain(&door, options.drain, &mut signals).await;
     // They would end with the threads that brought them up. What is lost of reports is in the log.
-    join!(flush_reports(FLUSH), delivered(FLUSH));
+    last_words().await;
     Ok(())
 }
 

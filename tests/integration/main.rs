@@ -24,6 +24,7 @@ mod relay;
 mod reports;
 mod resumption;
 mod secrets;
+mod service;
 mod support;
 mod tls_front;
 mod tunnel;

@@ -1,6 +1,7 @@
 //! Ways from a client to a server of the lab: straight with the client's own TLS, and through
 //! programs that do TLS for it. Each program is a process of its own that ends with its value.
 
+mod haproxy;
 mod pgbouncer;
 mod stunnel;
 mod tunnel;
@@ -9,6 +10,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub(crate) use haproxy::HaProxy;
 pub(crate) use pgbouncer::PgBouncer;
 pub(crate) use stunnel::Stunnel;
 pub(crate) use tunnel::Tunnel;
@@ -16,6 +18,10 @@ pub(crate) use tunnel::Tunnel;
 use crate::bed::Target;
 use crate::measure::Contestant;
 use crate::pgbench::By;
+
+/// How two of them stand in tables.
+pub(crate) const STUNNEL: &str = "client, stunnel";
+pub(crate) const PGBOUNCER: &str = "client, PgBouncer";
 
 /// The programs that PostgreSQL's clients can go through.
 pub(crate) struct Ways {
@@ -42,8 +48,8 @@ impl Ways {
         vec![
             contestant("client, wa-db tunnel", By::Port(self.tunnel.port)),
             contestant("client, its own TLS", By::OwnTls),
-            contestant("client, stunnel", By::PortWithMd5(self.stunnel.port)),
-            contestant("client, PgBouncer", By::Port(self.bouncer.port)),
+            contestant(STUNNEL, By::PortWithMd5(self.stunnel.port)),
+            contestant(PGBOUNCER, By::Port(self.bouncer.port)),
         ]
     }
 }

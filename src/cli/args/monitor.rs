@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ScopeArgs;
+use super::listener_tls::ListenerTlsArgs;
 use crate::cli::duration::duration;
 
 /// The shortest interval: less would be a storm. And the longest: more would be no monitor.
@@ -32,18 +33,8 @@ pub(in crate::cli) struct MonitorArgs {
     /// It is read again for each audit; one that cannot be used lets nothing stand.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) suppressions: Option<PathBuf>,
-    /// Speak TLS, and nothing else, to those who ask: the certificate, then its intermediates
-    ///
-    /// WA_WEB_SECURITY_LEVEL says with which versions and suites. The files are read again when they
-    /// change.
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub(in crate::cli) tls_cert: Option<PathBuf>,
-    /// The private key of --tls-cert
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(in crate::cli) tls_key: Option<PathBuf>,
-    /// Demand certificates of this CA from those who ask
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(in crate::cli) tls_client_ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) listener_tls: ListenerTlsArgs,
     /// Log each look to stderr
     #[arg(short, long)]
     pub(in crate::cli) verbose: bool,

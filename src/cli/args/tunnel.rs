@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
 
 use super::FileArgs;
+use super::listener_tls::ListenerTlsArgs;
 use crate::cli::duration::duration;
 use crate::settings::Role;
 use crate::tunnel::ListenAddress;
@@ -56,15 +56,8 @@ pub(in crate::cli) struct TunnelArgs {
     /// the one that the client names; WA_DB_NAME counts where it names none.
     #[arg(long)]
     pub(in crate::cli) inject: bool,
-    /// Speak TLS, and nothing else, on every TCP address: the certificate, then its intermediates
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
-    pub(in crate::cli) tls_cert: Option<PathBuf>,
-    /// The private key of --tls-cert
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(in crate::cli) tls_key: Option<PathBuf>,
-    /// Demand certificates of this CA from clients
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
-    pub(in crate::cli) tls_client_ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) listener_tls: ListenerTlsArgs,
     /// Log each session to stderr
     #[arg(short, long)]
     pub(in crate::cli) verbose: bool,

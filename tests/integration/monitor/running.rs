@@ -1,84 +1,27 @@
 //! A running monitor, and what it says.
 
-use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+pub(super) use crate::service::{Answer, PATIENCE};
+use crate::service::{Service, wait_for};
 use crate::support::Variables;
 
-/// What a loaded machine may need for anything that takes an instant.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(20);
-
 /// A monitor in a process of its own. Dropping it ends it.
-pub(super) struct Monitor {
-    child: Child,
-    log: tempfile::NamedTempFile,
-}
-
-/// What it answered.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: String,
-}
-
-impl Answer {
-    /// Reads it off a connection that carries nothing else.
-    pub(super) fn read(stream: &mut (impl Read + Write), path: &str, host: &str) -> Self {
-        let mut answer = Vec::new();
-        // A peer that hangs up, with or without a goodbye of TLS, has said all there is.
-        let _ = write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
-        let _ = stream.read_to_end(&mut answer);
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
-        let status = head.split_whitespace().nth(1);
-        Self {
-            status: status.and_then(|status| status.parse().ok()).unwrap_or(0),
-            head: head.to_ascii_lowercase(),
-            body: body.to_owned(),
-        }
-    }
-
-    /// The value of a header.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines();
-        lines.find_map(|line| line.strip_prefix(&format!("{name}: ")))
-    }
-}
+pub(super) struct Monitor(Service);
 
 impl Monitor {
     /// Starts `wa-db monitor` for one role in these variables alone, and waits until it serves.
     pub(super) fn start(role: &str, arguments: &[&str], variables: &Variables) -> Self {
-        let log = tempfile::NamedTempFile::new().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wa-db"));
-        command.args(["monitor", "--role", role, "--verbose"]);
+        let mut words = vec!["monitor", "--role", role];
         if !arguments.contains(&"--admin") {
-            command.args(["--admin", "127.0.0.1:0"]);
+            words.extend(["--admin", "127.0.0.1:0"]);
         }
-        let child = command
-            .args(arguments)
-            .env_clear()
-            .envs(variables)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log.reopen().unwrap())
-            .spawn()
-            .expect("wa-db starts");
-        let mut monitor = Self { child, log };
-        monitor.wait_for("it serves", |monitor| {
-            let log = monitor.log();
-            assert!(monitor.ended().is_none(), "the monitor has ended:\n{log}");
-            log.contains("the status page is at")
-        });
-        monitor
+        words.extend(arguments);
+        let serves = |log: &str| log.contains("the status page is at");
+        Self(Service::start(&words, variables, serves))
     }
 
     /// Where it serves.
@@ -89,45 +32,8 @@ impl Monitor {
         place.unwrap_or_default().parse().unwrap()
     }
 
-    /// Everything that it logged.
-    pub(super) fn log(&self) -> String {
-        fs::read_to_string(self.log.path()).unwrap()
-    }
-
-    /// Its process id.
-    pub(super) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub(super) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("the monitor runs");
-    }
-
-    /// How it ended, if it has.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
-    }
-
-    /// Waits for its end.
-    pub(super) fn wait(&mut self) -> ExitStatus {
-        let mut status = None;
-        self.wait_for("it ends", |monitor| {
-            status = monitor.ended();
-            status.is_some()
-        });
-        status.unwrap()
-    }
-
-    pub(super) fn wait_for(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
-        let start = Instant::now();
-        while !done(self) {
-            assert!(
-                start.elapsed() < PATIENCE,
-                "{what}: not after {PATIENCE:?}:\n{}",
-                self.log()
-            );
-            sleep(LOOK);
-        }
+    pub(super) fn wait_for(&mut self, what: &str, done: impl FnMut(&mut Self) -> bool) {
+        wait_for(self, what, done);
     }
 
     /// Waits until every target is in a state.
@@ -156,9 +62,7 @@ impl Monitor {
         if address.ip().is_unspecified() {
             address.set_ip([127, 0, 0, 1].into());
         }
-        let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Answer::read(&mut stream, path, host)
+        Answer::of(address, path, host)
     }
 
     /// `/status.json`.
@@ -166,26 +70,22 @@ impl Monitor {
         serde_json::from_str(&self.ask("/status.json").body).unwrap()
     }
 
-    /// One value of its metrics: the first whose line begins with the name and holds every label.
+    /// One value of its metrics: the first of the name whose line holds every label.
     pub(super) fn metric(&self, name: &str, labels: &[&str]) -> Option<f64> {
-        let body = self.ask("/metrics").body;
-        let line = body.lines().find(|line| {
-            line.starts_with(&format!("{name}{{"))
-                && labels.iter().all(|label| line.contains(label))
-        })?;
-        line.rsplit_once(' ')?.1.parse().ok()
+        self.ask("/metrics").metric(&format!("{name}{{"), labels)
     }
 }
 
-impl Drop for Monitor {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            let log = self.log();
-            let tail = log.len().saturating_sub(4000);
-            let text = log.get(tail..).unwrap_or(&log);
-            let _ = writeln!(std::io::stderr(), "--- log of the monitor:\n{text}");
-        }
+impl Deref for Monitor {
+    type Target = Service;
+
+    fn deref(&self) -> &Service {
+        &self.0
+    }
+}
+
+impl DerefMut for Monitor {
+    fn deref_mut(&mut self) -> &mut Service {
+        &mut self.0
     }
 }
