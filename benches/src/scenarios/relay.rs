@@ -1,14 +1,15 @@
 //! A MySQL pool whose policy needs the wire depth, and so the relay within the process, beside the
-//! same pool at direct depth.
+//! same pool at direct depth, alone and with a program in between that only copies.
 
 use std::time::Duration;
 
 use super::load::Load;
 use super::warm::{Work, warm};
 use crate::bed::Bed;
-use crate::measure::{Plan, side_by_side};
+use crate::measure::{Contestant, Plan, side_by_side};
 use crate::peers::ours::{MySql, PinnedMySql};
 use crate::report::{Against, Goal, Unit, table};
+use crate::ways::HaProxy;
 use wa_db_lab::server::Engine;
 
 const POOL: usize = 8;
@@ -31,9 +32,15 @@ pub(super) async fn run(bed: &Bed) -> String {
         if target.engine == Engine::Postgres {
             continue;
         }
+        let copying = HaProxy::start(target);
+        let copied = Contestant {
+            name: "wa-db through HAProxy, which only copies",
+            ..Load::contestant(warm::<MySql>(&copying.target, POOL).await)
+        };
         let contestants = vec![
             Load::contestant(warm::<PinnedMySql>(target, POOL).await),
             Load::contestant(warm::<MySql>(target, POOL).await),
+            copied,
         ];
         let samples = side_by_side(contestants, PLAN).await;
         assert!(bed.is_alive(), "a server died");

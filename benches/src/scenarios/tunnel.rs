@@ -21,8 +21,8 @@ const SESSIONS: usize = 100;
 const PLAN: Plan = Plan {
     pause: Duration::ZERO,
     rounds: 8,
-    turn: Duration::from_secs(3),
-    limit: Duration::from_secs(90),
+    turn: Duration::from_secs(2),
+    limit: Duration::from_secs(180),
 };
 /// What is promised of 16 clients.
 const GOALS: [Goal; 3] = [
@@ -55,23 +55,24 @@ pub(super) async fn run(bed: &Bed) -> String {
             let title = format!("{}, {clients} clients", target.label);
             let goals = if clients == 16 { &GOALS[..] } else { &[] };
             let copying = HaProxy::start(target);
-            let copied = Target {
-                port: copying.port,
-                ..target.clone()
-            };
             let samples = if target.engine == Engine::Postgres {
                 // They live as long as the contestants that go by them.
                 let ways = Ways::open(target, SESSIONS);
                 let mut contestants =
                     ways.contestants(|name, by| pgbench::point_selects(name, target, by, clients));
                 let name = "client, its own TLS through HAProxy, which only copies";
-                contestants.push(pgbench::point_selects(name, &copied, By::OwnTls, clients));
+                contestants.push(pgbench::point_selects(
+                    name,
+                    &copying.target,
+                    By::OwnTls,
+                    clients,
+                ));
                 side_by_side(contestants, PLAN).await
             } else {
                 let tunnel = Tunnel::start(target, SESSIONS);
                 let through = plain(target, tunnel.port);
                 let own = bare::mysql_options(target).into();
-                let copied = bare::mysql_options(&copied).into();
+                let copied = bare::mysql_options(&copying.target).into();
                 let contestants = vec![
                     point_selects("mysql_async, wa-db tunnel", &through, clients).await,
                     point_selects("mysql_async, its own TLS", &own, clients).await,

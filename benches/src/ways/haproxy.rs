@@ -9,7 +9,8 @@ use super::{Running, free_port};
 use crate::bed::{HOST, Target};
 
 pub(crate) struct HaProxy {
-    pub(crate) port: u16,
+    /// The server as it is reached through it.
+    pub(crate) target: Target,
     _process: Running,
     _directory: TempDir,
 }
@@ -29,7 +30,10 @@ impl HaProxy {
         command.arg("-f").arg(&file);
         let process = Running::start(&mut command, port);
         Self {
-            port,
+            target: Target {
+                port,
+                ..target.clone()
+            },
             _process: process,
             _directory: directory,
         }
