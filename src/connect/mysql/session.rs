@@ -18,35 +18,19 @@ use crate::failure::printable;
 use crate::settings::TargetSession;
 
 /// More rows than this answer none of our questions.
-const ROWS: usize = 4;
-/// By any of these switches a server refuses an ordinary account's writes. MariaDB has no
-/// `super_read_only`, so they are asked for by name.
-const SWITCHES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
-     ('read_only', 'super_read_only', 'innodb_read_only')";
-#[cfg(feature = "cli")]
-/// Version and role in one round trip.
-const FACTS: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
-     ('version', 'read_only', 'super_read_only', 'innodb_read_only')";
-#[cfg(feature = "cli")]
-const VERSION: &str = "version";
-
-/// The name of a variable of the server's, and its value.
-type Variable = (String, String);
+const ROWS: usize = 3;
 
 #[cfg(feature = "cli")]
 /// Asks the server about the session. `Ssl_cipher` is its own word on whether this session is
 /// encrypted.
 pub(crate) async fn facts(conn: &mut Conn) -> Result<SessionFacts, Failure> {
-    let variables: Vec<Variable> = rows(conn, FACTS).await?;
-    let (version, switches): (Vec<_>, Vec<_>) = variables
-        .into_iter()
-        .partition(|(name, _)| name.eq_ignore_ascii_case(VERSION));
-    let (_, version) = version.first().ok_or_else(unexpected)?;
-    let cipher: Vec<Variable> = rows(conn, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").await?;
+    let version: Vec<String> = rows(conn, "SELECT VERSION()").await?;
+    let version = version.first().ok_or_else(unexpected)?;
+    let cipher: Vec<(String, String)> = rows(conn, "SHOW SESSION STATUS LIKE 'Ssl_cipher'").await?;
     let (_, cipher) = cipher.first().ok_or_else(unexpected)?;
     Ok(SessionFacts {
         version: product(version),
-        read_only: is_read_only(&switches)?,
+        read_only: is_read_only(conn).await?,
         encrypted: !cipher.is_empty(),
     })
 }
@@ -91,7 +75,7 @@ fn text(value: Option<Value>) -> Option<String> {
 /// login is proven, so that a stranger cannot tell. Servers that do not know the variable do not.
 pub(crate) async fn requires_tls(conn: &mut Conn) -> Result<bool, Failure> {
     let question = "SHOW GLOBAL VARIABLES LIKE 'require_secure_transport'";
-    let switches: Vec<Variable> = rows(conn, question).await?;
+    let switches: Vec<(String, String)> = rows(conn, question).await?;
     Ok(switches.iter().any(|(_, value)| is_on(value)))
 }
 
@@ -101,11 +85,18 @@ pub(crate) async fn check_target(
     target: TargetSession,
     endpoint: &Endpoint,
 ) -> Result<(), Failure> {
-    let switches: Vec<Variable> = rows(conn, SWITCHES).await?;
-    crate::connect::target::judge(target, is_read_only(&switches)?, endpoint)
+    let read_only = is_read_only(conn).await?;
+    crate::connect::target::judge(target, read_only, endpoint)
 }
 
-fn is_read_only(switches: &[Variable]) -> Result<bool, Failure> {
+/// Any of the three switches makes a server refuse an ordinary account's writes. MariaDB has no
+/// `super_read_only`, so they are asked for by name.
+async fn is_read_only(conn: &mut Conn) -> Result<bool, Failure> {
+    let switches: Vec<(String, String)> = rows(
+        conn,
+        "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('read_only', 'super_read_only', 'innodb_read_only')",
+    )
+    .await?;
     if switches.is_empty() {
         return Err(unexpected());
     }
