@@ -40,8 +40,8 @@ deny:
 doc: ## Build the documentation, warnings denied
 	@RUSTDOCFLAGS="--deny warnings" $(STEP) "documentation" cargo doc --locked --workspace --no-deps
 
-# Most tests wait for a server most of the time.
-unit: export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
+# Most tests wait for a server most of the time; each may have servers of its own.
+unit: export RUST_TEST_THREADS ?= $(shell n=$$(nproc); echo $$((n < 4 ? 2 * n : 8)))
 unit: ## Unit, integration and documentation tests, against real servers
 	@$(STEP) --show "tests" cargo test --locked --workspace
 	@$(STEP) --show "tests, without age" cargo test --locked --package wa-db --lib --no-default-features --features cli -- secret_file

@@ -15,6 +15,8 @@ use crate::support::Variables;
 
 /// What a loaded machine may need for anything that takes an instant.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// The same where the default of `--drain` (30 s) must not have passed unnoticed.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(10);
 /// How much of its log is shown where a test fails.
 const TAIL: usize = 4000;
@@ -141,10 +143,7 @@ impl Answer {
     pub(crate) fn read(stream: &mut (impl Read + Write), path: &str, host: &str) -> Self {
         let mut answer = Vec::new();
         // A peer that hangs up, with or without a goodbye of TLS, has said all there is.
-        let _ = write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-        );
+        let _ = write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
         let _ = stream.read_to_end(&mut answer);
         let answer = String::from_utf8(answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));

@@ -7,7 +7,7 @@ use crate::serve::TlsFiles;
 /// `--tls-cert`, `--tls-key` and `--tls-client-ca`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct ListenerTlsArgs {
-    /// Speak TLS, and nothing else, on every TCP address: the certificate, then its intermediates
+    /// Speak TLS, and nothing else, to clients on TCP: the certificate, then its intermediates
     ///
     /// WA_WEB_SECURITY_LEVEL says with which versions and suites. The files are read again when they
     /// change.

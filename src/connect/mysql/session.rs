@@ -100,11 +100,17 @@ async fn is_read_only(conn: &mut Conn) -> Result<bool, Failure> {
     if switches.is_empty() {
         return Err(unexpected());
     }
-    Ok(switches.iter().any(|(_, value)| is_on(value)))
+    Ok(!switches.iter().all(|(_, value)| is_off(value)))
 }
 
+#[cfg(feature = "cli")]
 fn is_on(value: &str) -> bool {
     value.eq_ignore_ascii_case("ON") || value == "1"
+}
+
+/// `read_only` of MariaDB has more than one kind of on, from 12.0: whatever is not off counts.
+fn is_off(value: &str) -> bool {
+    value.eq_ignore_ascii_case("OFF") || value == "0"
 }
 
 /// The rows of a query that has a few at most. The driver would collect as many as come, and panic

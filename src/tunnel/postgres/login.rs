@@ -22,8 +22,7 @@ use crate::tunnel::upstream::Reached;
 /// A process id, and the longest key that protocol 3.2 knows.
 const KEY_LIMIT: usize = 4 + 256;
 const CHUNK: usize = 8 * 1024;
-/// The end of a login that the server said no to.
-const SERVER_REFUSED: Ended = Ended::Done("the server refused the login");
+const LEFT: Ended = Ended::Client("the client left during its login");
 /// `AuthenticationSASL`: the server names its mechanisms.
 const SASL: [u8; 4] = 10_u32.to_be_bytes();
 /// What cannot be used where the client sees no TLS. libpq breaks off where it is offered there.
@@ -74,7 +73,6 @@ pub(super) async fn relay(
         inbound: Inbound::default(),
         turn,
         key: None,
-        refused: false,
     };
     let startup = login.startup(startup, shared)?;
     let outcome = login.run(client, &mut stream, startup.bytes()).await;
@@ -120,8 +118,6 @@ struct Login<'a> {
     /// Whose login it is, where it is not the client's.
     credentials: Option<Credentials>,
     inbound: Inbound,
-    /// Whether the server has said no: what remains is to pass on its words.
-    refused: bool,
 }
 
 /// What one message of the server leads to.
@@ -155,17 +151,15 @@ impl Login<'_> {
                 read = client.read(&mut up), if relays => {
                     let sent = read.ok().and_then(|count| up.get(..count)).unwrap_or_default();
                     if sent.is_empty() {
-                        return Err(self.left());
+                        return Err(LEFT);
                     }
                     self.turn.pass_to_client(false);
-                    let onward = server.write_all(sent).await;
-                    onward.map_err(|error| self.hung_up(error))?;
+                    server.write_all(sent).await.map_err(broken)?;
                 }
                 read = server.read(&mut down) => {
-                    let count = read.map_err(|error| self.hung_up(error))?;
-                    let received = down.get(..count).unwrap_or_default();
+                    let received = down.get(..read.map_err(broken)?).unwrap_or_default();
                     if received.is_empty() {
-                        return Err(self.hung_up(io::ErrorKind::UnexpectedEof.into()));
+                        return Err(broken(io::ErrorKind::UnexpectedEof.into()));
                     }
                     self.inbound.add(received);
                     if let Step::Ready = self.take(client, server).await? {
@@ -184,7 +178,7 @@ impl Login<'_> {
     ) -> Result<Step, Ended> {
         let mut onward = Vec::new();
         let mut step = Step::GoOn;
-        let mut asks = false;
+        let (mut asks, mut is_refused) = (false, false);
         while let Some(message) = self.inbound.next().map_err(|no| refused(&no))? {
             match message.tag() {
                 b'R' => {
@@ -200,7 +194,7 @@ impl Login<'_> {
                     break;
                 }
                 b'E' => {
-                    self.refused = true;
+                    is_refused = true;
                     onward.extend_from_slice(message.bytes());
                 }
                 b'K' => {
@@ -220,7 +214,11 @@ impl Login<'_> {
         let before = self.turn.is_clients();
         self.turn.pass_to_client(true);
         let told = client.write_all(&onward).await;
-        told.map_err(|_| self.left())?;
+        // All is said then, whoever leaves first.
+        if is_refused {
+            return Err(Ended::Done("the server refused the login"));
+        }
+        told.map_err(|_| LEFT)?;
         self.turn.pass_to_client(asks || before);
         Ok(step)
     }
@@ -273,24 +271,6 @@ impl Login<'_> {
         }
         body.push(0);
         Ok(frame(b'R', &body))
-    }
-
-    /// The end of the client's. One that has heard a refusal may well leave before the server does.
-    fn left(&self) -> Ended {
-        if self.refused {
-            SERVER_REFUSED
-        } else {
-            Ended::Client("the client left during its login")
-        }
-    }
-
-    /// The end of the server's words.
-    fn hung_up(&self, error: io::Error) -> Ended {
-        if self.refused {
-            SERVER_REFUSED
-        } else {
-            broken(error)
-        }
     }
 }
 

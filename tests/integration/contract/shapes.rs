@@ -57,6 +57,18 @@ fn mysql_whose_limits_are_no_numbers_is_no_reason_to_panic() {
 }
 
 #[test]
+fn mysql_whose_switch_is_of_a_kind_not_known_counts_as_read_only() {
+    for (kind, read_only) in [("OFF", false), ("ON", true), ("NO_LOCK_NO_ADMIN", true)] {
+        let row = [
+            ("Variable_name", "read_only".into()),
+            ("Value", kind.into()),
+        ];
+        let outcome = mysql(Reply::row("show global variables", row));
+        assert_eq!(outcome.target()["server"]["read_only"], read_only, "{kind}");
+    }
+}
+
+#[test]
 fn postgres_that_answers_with_another_shape_fails_by_name() {
     let texts = [("version", "15".into()), ("read_only", "perhaps".into())];
     let nulls = [

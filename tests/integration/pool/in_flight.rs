@@ -12,7 +12,7 @@ use wa_db_lab::server::{Engine, TestServers};
 
 use super::fixture::{ask, committed_rows, fresh_table, id, pool};
 
-/// Less than the patience with a statement that was given up, which is five seconds.
+/// What a busy machine may need for it; nothing here may wait for a deadline of the settings.
 const AT_ONCE: Duration = Duration::from_secs(4);
 
 async fn one(servers: &TestServers) -> Pool {

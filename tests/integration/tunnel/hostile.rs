@@ -13,7 +13,7 @@ use wa_db_lab::fake::{
     Unreachable, postgres_error, postgres_frame,
 };
 
-use super::running::{PATIENCE, Tunnel};
+use super::running::{AT_ONCE, PATIENCE, Tunnel};
 use crate::hostile::stand::{Stand, each, unverified};
 use crate::support::{Variables, with};
 
@@ -274,8 +274,10 @@ fn a21_live_session_in_a_black_hole_ends_with_the_drain() {
     let connection = runtime.spawn(connection);
     proxy.freeze();
     let question = runtime.spawn(async move { client.simple_query("SELECT 1").await.map(drop) });
+    let start = Instant::now();
     tunnel.signal(rustix::process::Signal::TERM);
     assert_eq!(tunnel.wait().code(), Some(0));
+    assert!(start.elapsed() < AT_ONCE);
     let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, question).await });
     assert!(answer.expect("the client hears of it").unwrap().is_err());
     let _ = runtime.block_on(connection);
@@ -333,7 +335,7 @@ fn a16_server_that_refuses_and_does_not_leave_is_told_from_a_client_that_left() 
         at: Stage::Login,
         fault: Fault::Raw(postgres_error("28P01", "not you")),
     });
-    let mut tunnel = Tunnel::start(&PLACE, &hurried(&stand.trusting(&fake)));
+    let mut tunnel = Tunnel::start(&PLACE, &stand.trusting(&fake));
     let fared = fare(&tunnel);
     assert_eq!(
         (fared.state.as_str(), fared.words.as_str()),

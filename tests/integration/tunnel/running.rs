@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
 
-pub(super) use crate::service::PATIENCE;
+pub(super) use crate::service::{AT_ONCE, PATIENCE};
 use crate::service::{Answer, Service, wait_for};
 use crate::support::Variables;
 

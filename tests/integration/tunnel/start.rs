@@ -1,8 +1,10 @@
 //! What keeps a tunnel from starting, and how it ends.
 
+use std::time::Instant;
+
 use wa_db_lab::pki::{Ca, Leaf, write_file, write_private};
 
-use super::running::Tunnel;
+use super::running::{AT_ONCE, Tunnel};
 use crate::support::{Variables, text, wa_db, with};
 
 /// Settings of a server that nobody needs: nothing is dialled before a client comes.
@@ -182,8 +184,10 @@ fn place_that_is_taken_is_named() {
 fn signal_ends_an_idle_tunnel_at_once_with_exit_code_0() {
     for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
         let mut tunnel = Tunnel::start(&["--listen", "127.0.0.1:0"], &nowhere());
+        let start = Instant::now();
         tunnel.signal(signal);
         assert_eq!(tunnel.wait().code(), Some(0), "{}", tunnel.log());
+        assert!(start.elapsed() < AT_ONCE, "{}", tunnel.log());
     }
 }
 

@@ -144,9 +144,9 @@ fn a12_full_authentication_before_a_method_was_named_gets_nothing() {
 fn client_that_says_nothing_causes_no_connection_and_is_dropped_at_the_deadline() {
     let fake = fake(MySqlScript::HonestNative);
     let variables = with(&leading_to(fake.port()), [("WA_DB_CONNECT_TIMEOUT", "1s")]);
-    let stand = Stand::start(&[], &variables);
+    let mut stand = Stand::start(&[], &variables);
     // The greeting is learnt by a connection of the tunnel's own, which clients wait for.
-    assert!(fake.wait_for(PATIENCE, |seen| !seen.is_empty()));
+    stand.wait_for_log("the server can be reached");
     let mut first = TcpStream::connect(("127.0.0.1", stand.port())).unwrap();
     let mut header = [0; 4];
     first.read_exact(&mut header).unwrap();
