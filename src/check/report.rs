@@ -297,7 +297,6 @@ mod tests {
 
     use super::*;
     use crate::code::ErrorCode;
-    use crate::settings::Fault;
 
     fn failed(stage: Stage) -> StageReport {
         StageReport::failed(
@@ -374,13 +373,7 @@ mod tests {
 
     #[test]
     fn settings_error_becomes_one_failed_target_per_role_with_every_fault_in_the_message() {
-        let fault = |variable: &str| Fault {
-            code: ErrorCode::VariableMissing,
-            variable: variable.to_owned(),
-            message: format!("{variable} is not set"),
-            hint: format!("set {variable}"),
-        };
-        let error = SettingsError::new(vec![fault("WA_DB_ENGINE"), fault("WA_DB_HOSTNAME")]);
+        let error = SettingsError::two_missing();
         let roles = [Role::Webapp, Role::Coreapp];
         let report = CheckReport::of_settings_error(&roles, &error, Duration::ZERO);
         assert_eq!(report.exit_code(), 10);

@@ -7,8 +7,6 @@ mod sarif;
 mod subjects;
 mod text;
 
-use std::io;
-
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 
@@ -34,10 +32,7 @@ pub(super) fn run(args: &AuditArgs) -> Exit {
     let (report, runtime) = match plan(args) {
         Ok(plan) => match execute(&plan, logging) {
             Ok((report, runtime)) => (report, Some(runtime)),
-            Err(error) => {
-                exit::complain(&format!("cannot start the runtime: {error}"));
-                return Exit::Internal;
-            }
+            Err(exit) => return exit,
         },
         Err(report) => (report, None),
     };
@@ -76,7 +71,7 @@ fn plan(args: &AuditArgs) -> Result<AuditPlan, AuditReport> {
     })
 }
 
-fn execute(plan: &AuditPlan, logging: bool) -> io::Result<(AuditReport, Runtime)> {
+fn execute(plan: &AuditPlan, logging: bool) -> Result<(AuditReport, Runtime), Exit> {
     let runtime = runtime::start()?;
     let indicator = Indicator::beside(logging);
     let report = runtime.block_on(audit::run(plan, &|role, endpoint| {

@@ -5,9 +5,29 @@ mod target;
 
 use std::io;
 
-pub(super) use self::look::at_all;
 pub(super) use self::target::{Presented, TargetChain};
+use super::exit::Exit;
 use super::printer::{Paint, Printer};
+use super::progress::Indicator;
+use super::runtime;
+use super::scope::Scope;
+
+/// Looks at the servers of each scope, one after the other.
+///
+/// # Errors
+/// There is no runtime.
+pub(super) fn presented(scopes: &[Scope], logging: bool) -> Result<Vec<TargetChain>, Exit> {
+    let runtime = runtime::start()?;
+    let indicator = Indicator::beside(logging);
+    let mut targets = Vec::new();
+    for scope in scopes {
+        let seen = runtime.block_on(look::at_all(scope, &|progress| indicator.show(progress)));
+        targets.extend(seen);
+    }
+    drop(indicator);
+    runtime::end(runtime);
+    Ok(targets)
+}
 
 /// The targets, those together that different roles were told the same by.
 pub(super) fn grouped(targets: &[TargetChain]) -> Vec<(String, &TargetChain)> {

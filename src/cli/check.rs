@@ -24,10 +24,7 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
     let (report, runtime) = match Scope::read(&args.scope) {
         Ok(scope) => match execute(&plan(args, scope), logging, args.quiet) {
             Ok((report, runtime)) => (report, Some(runtime)),
-            Err(error) => {
-                exit::complain(&format!("cannot start the runtime: {error}"));
-                return Exit::Internal;
-            }
+            Err(exit) => return exit,
         },
         Err(error) => {
             let roles = scope::roles_meant(&args.scope);
@@ -57,7 +54,7 @@ fn plan(args: &CheckArgs, scope: Scope) -> CheckPlan {
     }
 }
 
-fn execute(plan: &CheckPlan, logging: bool, quiet: bool) -> io::Result<(CheckReport, Runtime)> {
+fn execute(plan: &CheckPlan, logging: bool, quiet: bool) -> Result<(CheckReport, Runtime), Exit> {
     let runtime = runtime::start()?;
     let indicator = Indicator::beside(logging);
     let waiter = Waiter::new(quiet);

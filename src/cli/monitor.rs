@@ -1,7 +1,7 @@
 //! `wa-db monitor`: looks, audits and serves until it is told to end.
 
 use super::args::MonitorArgs;
-use super::exit::{self, Exit};
+use super::exit::Exit;
 use super::logging;
 use super::runtime;
 use super::scope::Scope;
@@ -17,10 +17,7 @@ pub(super) fn run(args: &MonitorArgs) -> Exit {
     };
     let runtime = match runtime::start() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            exit::complain(&format!("cannot start the runtime: {error}"));
-            return Exit::Internal;
-        }
+        Err(exit) => return exit,
     };
     let ended = runtime.block_on(monitor::run(&options(args, scope)));
     runtime::end(runtime);

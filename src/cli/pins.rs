@@ -7,16 +7,12 @@ mod report;
 mod tests;
 mod text;
 
-use std::io;
-
 use self::report::PinsReport;
 use super::args::{Format, PinsArgs};
 use super::chains::{self, TargetChain};
 use super::exit::{self, Exit};
 use super::logging;
 use super::printer::{self, Paint};
-use super::progress::Indicator;
-use super::runtime;
 use super::scope::{self, Scope};
 use crate::check::ErrorReport;
 use crate::settings::{Pin, PinSet};
@@ -31,13 +27,13 @@ pub(super) fn run(args: &PinsArgs) -> Exit {
     }
     let logging = logging::start(false);
     let report = match Scope::read(&args.scope) {
-        Ok(scope) => match execute(&without_pins(scope), logging) {
-            Ok(report) => report,
-            Err(error) => {
-                exit::complain(&format!("cannot start the runtime: {error}"));
-                return Exit::Internal;
+        Ok(scope) => {
+            let (scope, set) = without_pins(scope);
+            match chains::presented(&[scope], logging) {
+                Ok(targets) => PinsReport::new(targets, &set),
+                Err(exit) => return exit,
             }
-        },
+        }
         Err(error) => {
             let roles = scope::roles_meant(&args.scope);
             let error = ErrorReport::from(&error);
@@ -81,14 +77,4 @@ fn without_pins(mut scope: Scope) -> (Scope, Vec<Pin>) {
         scope.environment = scope.environment.without(name);
     }
     (scope, set)
-}
-
-/// One server after the other.
-fn execute((scope, set): &(Scope, Vec<Pin>), logging: bool) -> io::Result<PinsReport> {
-    let runtime = runtime::start()?;
-    let indicator = Indicator::beside(logging);
-    let targets = runtime.block_on(chains::at_all(scope, &|progress| indicator.show(progress)));
-    drop(indicator);
-    runtime::end(runtime);
-    Ok(PinsReport::new(targets, set))
 }

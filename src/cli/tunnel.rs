@@ -1,7 +1,7 @@
 //! `wa-db tunnel`: carries local clients' sessions until it is told to end.
 
 use super::args::TunnelArgs;
-use super::exit::{self, Exit};
+use super::exit::Exit;
 use super::logging;
 use super::printer;
 use super::runtime;
@@ -38,10 +38,7 @@ pub(super) fn run(args: &TunnelArgs) -> Exit {
     }
     let runtime = match runtime::start() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            exit::complain(&format!("cannot start the runtime: {error}"));
-            return Exit::Internal;
-        }
+        Err(exit) => return exit,
     };
     let ended = runtime.block_on(tunnel::run(&options(args), &settings));
     // Its goodbyes and reports have left.

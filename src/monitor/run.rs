@@ -59,14 +59,7 @@ fn settings(options: &Options) -> Result<Vec<Settings>, SettingsError> {
     if faults.is_empty() {
         return Ok(read);
     }
-    // Most faults are those of every role.
-    let mut once = Vec::new();
-    for fault in faults {
-        if !once.contains(&fault) {
-            once.push(fault);
-        }
-    }
-    Err(SettingsError::new(once).with_warnings(warnings))
+    Err(SettingsError::new(faults).with_warnings(warnings))
 }
 
 async fn start(options: &Options, settings: &[Settings]) -> Result<(), Vec<Fault>> {

@@ -82,17 +82,35 @@ pub struct SettingsError {
 }
 
 impl SettingsError {
-    /// An error of these faults, put in the order of the contract's table. An empty list is turned
-    /// into no error at all by the caller.
-    pub fn new(mut faults: Vec<Fault>) -> Self {
-        faults.sort_by_key(|fault| variables::rank(&fault.variable));
-        // One identity file opens several secrets, each of which finds what is wrong with it.
-        faults.dedup();
+    /// An error of these faults, each once, put in the order of the contract's table. An empty list is
+    /// turned into no error at all by the caller.
+    pub fn new(faults: Vec<Fault>) -> Self {
+        // One identity file opens several secrets, each of which finds what is wrong with it, and several
+        // roles have most of their faults in common.
+        let mut once: Vec<Fault> = Vec::new();
+        for fault in faults {
+            if !once.contains(&fault) {
+                once.push(fault);
+            }
+        }
+        once.sort_by_key(|fault| variables::rank(&fault.variable));
         Self {
-            faults,
+            faults: once,
             warnings: Vec::new(),
             tls: None,
         }
+    }
+
+    /// Two variables that are not set, for the tests of reports.
+    #[cfg(all(test, feature = "cli"))]
+    pub(crate) fn two_missing() -> Self {
+        let fault = |variable: &str| Fault {
+            code: ErrorCode::VariableMissing,
+            variable: variable.to_owned(),
+            message: format!("{variable} is not set"),
+            hint: format!("set {variable}"),
+        };
+        Self::new(vec![fault("WA_DB_ENGINE"), fault("WA_DB_HOSTNAME")])
     }
 
     /// Every fault.

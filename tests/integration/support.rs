@@ -11,6 +11,17 @@ use wa_db_lab::run::finish;
 /// Variables for one run; nothing else is in the environment of the process.
 pub(crate) type Variables = BTreeMap<String, String>;
 
+/// The stages, by the contract's names and in its order.
+pub(crate) const STAGES: [&str; 7] = [
+    "settings",
+    "resolve",
+    "connect",
+    "tls",
+    "authenticate",
+    "session",
+    "pool",
+];
+
 /// How one run of `wa-db` ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {

@@ -25,6 +25,18 @@ pub(crate) const fn tls(code: &'static str) -> Verdict {
     (13, code)
 }
 
+/// What keeps any command from a server: a variable, and how that ends.
+pub(crate) const NOT_REACHED: [((&str, &str), i32, &str); 4] = [
+    (("WA_DB_ENGINE", "ORACLE"), 10, "variable_invalid"),
+    (("WA_DB_SSL_CA", "/no/such/file"), 10, "file_missing"),
+    (
+        ("WA_DB_ALLOWED_NETWORKS", "192.0.2.0/24"),
+        11,
+        "address_not_allowed",
+    ),
+    (("WA_DB_PORT", "1"), 12, "connection_refused"),
+];
+
 /// The variables that reach a server and trust this CA file.
 pub(crate) fn trusting(server: &Server, ca: &Path) -> Variables {
     with(&server.env(), [("WA_DB_SSL_CA", text(ca))])

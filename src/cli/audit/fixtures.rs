@@ -3,7 +3,7 @@
 use crate::audit::{AuditError, AuditReport, AuditTarget, Finding, Severity, Suppressed};
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::Engine;
-use crate::settings::{Fault, Role, SettingsError};
+use crate::settings::{Role, SettingsError};
 
 const MISSPELT: &str = "WA_DB_SLL_CA is not known and has no effect";
 
@@ -78,13 +78,7 @@ pub(super) fn misspelt() -> AuditReport {
 
 /// Settings with two faults.
 pub(super) fn faulty() -> AuditReport {
-    let fault = |variable: &str| Fault {
-        code: ErrorCode::VariableMissing,
-        variable: variable.to_owned(),
-        message: format!("{variable} is not set"),
-        hint: format!("set {variable}"),
-    };
-    let error = SettingsError::new(vec![fault("WA_DB_ENGINE"), fault("WA_DB_HOSTNAME")]);
+    let error = SettingsError::two_missing();
     let roles = [Role::Webapp, Role::Coreapp];
     AuditReport::of_settings_error(&roles, &error, Severity::High)
 }

@@ -13,9 +13,8 @@ use crate::check::ErrorReport;
 use crate::cli::args::{Format, ShowArgs};
 use crate::cli::chains::{self, TargetChain};
 use crate::cli::exit::{self, Exit};
-use crate::cli::progress::Indicator;
 use crate::cli::scope::{self, Scope};
-use crate::cli::{logging, printer, runtime};
+use crate::cli::{logging, printer};
 use crate::code::Stage;
 use crate::settings::SettingsError;
 
@@ -118,19 +117,7 @@ fn look(args: &ShowArgs, servers: &[&String]) -> Result<Vec<TargetChain>, Exit> 
         }
     };
     let scopes = scopes(args, scope, servers)?;
-    let runtime = runtime::start().map_err(|error| {
-        exit::complain(&format!("cannot start the runtime: {error}"));
-        Exit::Internal
-    })?;
-    let indicator = Indicator::beside(logging);
-    let mut targets = Vec::new();
-    for scope in &scopes {
-        targets
-            .extend(runtime.block_on(chains::at_all(scope, &|progress| indicator.show(progress))));
-    }
-    drop(indicator);
-    runtime::end(runtime);
-    Ok(targets)
+    chains::presented(&scopes, logging)
 }
 
 /// The settings, with each server that is named in the place of theirs.

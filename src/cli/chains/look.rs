@@ -16,7 +16,7 @@ use crate::tls::{CertificateFacts, Chain, TlsPolicy};
 use crate::wire::{Dialer, Progress, Rejected, TlsFacts};
 
 /// Looks at every server of every role, one after the other.
-pub(in crate::cli) async fn at_all(scope: &Scope, shown: &dyn Fn(Shown)) -> Vec<TargetChain> {
+pub(super) async fn at_all(scope: &Scope, shown: &dyn Fn(Shown)) -> Vec<TargetChain> {
     let mut targets = Vec::new();
     for role in &scope.roles {
         match load(*role, scope) {

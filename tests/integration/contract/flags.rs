@@ -3,7 +3,7 @@
 use wa_db_lab::server::{Engine, TestServers};
 
 use super::lab::{Files, trusted};
-use crate::support::{Variables, text, wa_db, with};
+use crate::support::{STAGES, Variables, text, wa_db, with};
 
 #[test]
 fn text_of_a_check_names_every_stage_and_stays_free_of_escapes() {
@@ -12,15 +12,7 @@ fn text_of_a_check_names_every_stage_and_stays_free_of_escapes() {
         let variables = trusted(&servers, engine);
         let outcome = wa_db(&["check", "--role", "webapp"], &variables);
         assert_eq!((outcome.code, &*outcome.stderr), (0, ""), "{outcome:#?}");
-        for stage in [
-            "settings",
-            "resolve",
-            "connect",
-            "tls",
-            "authenticate",
-            "session",
-            "pool",
-        ] {
+        for stage in STAGES {
             assert!(outcome.stdout.contains(stage), "{}", outcome.stdout);
         }
         assert!(outcome.stdout.contains("TLSv1.3"), "{}", outcome.stdout);

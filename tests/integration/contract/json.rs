@@ -6,17 +6,7 @@ use wa_db_lab::pki::Ca;
 use wa_db_lab::server::{Engine, Server, TestServers};
 
 use super::lab::{Fake, Files, trusted};
-use crate::support::{Outcome, Variables, check, wa_db, with};
-
-const STAGES: [&str; 7] = [
-    "settings",
-    "resolve",
-    "connect",
-    "tls",
-    "authenticate",
-    "session",
-    "pool",
-];
+use crate::support::{Outcome, STAGES, Variables, check, wa_db, with};
 
 #[test]
 fn every_field_is_told_of_every_server() {

@@ -7,7 +7,7 @@ use wa_db_lab::server::{Engine, Server, TestServers};
 
 use super::lab::{lab, strict, trusting};
 use super::running::Monitor;
-use crate::support::{text, with};
+use crate::support::{STAGES, text, with};
 
 const OFTEN: [&str; 2] = ["--interval", "1s"];
 
@@ -40,15 +40,7 @@ fn healthy_target_of_each_engine_is_up_at_every_stage() {
         assert_eq!(monitor.ask("/healthz").body, "ok\n");
         let labels = ["role=\"coreapp\"", "endpoint=\"127.0.0.1:"];
         assert_eq!(monitor.metric("wa_db_monitor_up", &labels), Some(1.0));
-        for stage in [
-            "settings",
-            "resolve",
-            "connect",
-            "tls",
-            "authenticate",
-            "session",
-            "pool",
-        ] {
+        for stage in STAGES {
             let stage = format!("stage=\"{stage}\"");
             let labels = ["role=\"webapp\"", &*stage];
             assert_eq!(monitor.metric("wa_db_monitor_stage_up", &labels), Some(1.0));
