@@ -8,6 +8,7 @@ use tokio::runtime::Runtime;
 use super::args::{CheckArgs, Format};
 use super::exit::{self, Exit};
 use super::logging;
+use super::own_roots;
 use super::printer::{self, Paint, Printer};
 use super::progress::Indicator;
 use super::runtime;
@@ -22,10 +23,13 @@ pub(super) fn run(args: &CheckArgs) -> Exit {
     let logging = logging::start(args.verbose);
     let started = Instant::now();
     let (report, runtime) = match Scope::read(&args.scope) {
-        Ok(scope) => match execute(&plan(args, scope), logging, args.quiet) {
-            Ok((report, runtime)) => (report, Some(runtime)),
-            Err(exit) => return exit,
-        },
+        Ok(scope) => {
+            own_roots::leave_system_store_unread(&scope);
+            match execute(&plan(args, scope), logging, args.quiet) {
+                Ok((report, runtime)) => (report, Some(runtime)),
+                Err(exit) => return exit,
+            }
+        }
         Err(error) => {
             let roles = scope::roles_meant(&args.scope);
             let report = CheckReport::of_settings_error(&roles, &error, started.elapsed());

@@ -46,20 +46,14 @@ fn run(words: impl Iterator<Item = OsString>) -> Exit {
         Err(error) => return no_command(&error),
     };
     match args.command {
-        Command::Check(args) => {
-            own_roots::start_over(&args.scope);
-            check::run(&args)
-        }
+        Command::Check(args) => check::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Certs(args) => certs::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Migrate(args) => migrate::run(&args),
         Command::Pins(args) => pins::run(&args),
         Command::Tunnel(args) => tunnel::run(&args),
-        Command::Monitor(args) => {
-            own_roots::start_over(&args.scope);
-            monitor::run(&args)
-        }
+        Command::Monitor(args) => monitor::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "wa-db", &mut script);

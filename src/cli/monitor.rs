@@ -3,6 +3,7 @@
 use super::args::MonitorArgs;
 use super::exit::Exit;
 use super::logging;
+use super::own_roots;
 use super::runtime;
 use super::scope::Scope;
 use super::service::refused;
@@ -15,6 +16,7 @@ pub(super) fn run(args: &MonitorArgs) -> Exit {
         Ok(scope) => scope,
         Err(error) => return refused(&error),
     };
+    own_roots::leave_system_store_unread(&scope);
     let runtime = match runtime::start() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,

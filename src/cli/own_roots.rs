@@ -1,95 +1,75 @@
-//! A check or a monitor that trusts only `WA_DB_SSL_CA` starts over without the system's certificate store:
-//! [`start_over`].
+//! A check or a monitor that trusts only `WA_DB_SSL_CA` spares itself the system's certificate store:
+//! [`leave_system_store_unread`].
 //!
-//! native-tls reads the whole store twice for each connector, also where only roots of our own are
+//! native-tls has the whole store read twice for each connector, also where only roots of our own are
 //! trusted and it drops the store right afterwards: 34 ms with Debian's 140 certificates, three times as
 //! long as the rest of a check takes. OpenSSL and native-tls look for the store where `SSL_CERT_FILE`
-//! says, so a process that was started with an empty file there is spared that. A running process
-//! cannot change its own environment soundly, hence the second start, which takes 2 ms.
+//! says, so a process that names an empty file there is spared that.
 
 use std::env;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::fs;
 
-use super::args::ScopeArgs;
 use super::scope::Scope;
-use crate::settings::Settings;
+use crate::settings::{Role, Settings};
 
 /// Where OpenSSL and native-tls look for the system's store: a file, and a directory that they list.
 const STORE: &str = "SSL_CERT_FILE";
 const STORE_DIRECTORY: &str = "SSL_CERT_DIR";
-/// Neither holds certificates. As a file it also tells the second start from the first.
+/// Neither holds certificates.
 const EMPTY: &str = "/dev/null";
 
-/// Replaces this process by itself without the system's store, if no role trusts that.
+/// Points this process at an empty store, if no role in `scope` trusts the system's. To be called before
+/// there is a runtime.
 ///
-/// Returns where that is not so, or cannot be done: then everything works as well, only slower.
-pub(super) fn start_over(args: &ScopeArgs) {
-    let is_second = env::var_os(STORE).is_some_and(|store| store == EMPTY);
-    if is_second || !can_be_read_again(&args.file.env_file) {
-        return;
+/// Leaves everything as it is where that is not so, or where it cannot be done soundly: then all works as
+/// well, only slower.
+pub(super) fn leave_system_store_unread(scope: &Scope) {
+    if scope.roles.iter().all(|role| trusts_own_roots(scope, *role)) {
+        // False is no fault: the store is read, and not trusted.
+        let _ = set_environment(&[(STORE, EMPTY), (STORE_DIRECTORY, EMPTY)]);
     }
-    let Some(program) = itself() else { return };
-    if !trusts_own_roots_only(args) {
-        return;
-    }
-    let mut words = env::args_os();
-    let mut command = Command::new(program);
-    if let Some(name) = words.next() {
-        command.arg0(name);
-    }
-    // What comes back is an error, and there is a process left to do the work.
-    let _ = command
-        .args(words)
-        .env(STORE, EMPTY)
-        .env(STORE_DIRECTORY, EMPTY)
-        .exec();
 }
 
-/// Whether every role has a CA of its own. Faults are left to the command, which tells them.
-fn trusts_own_roots_only(args: &ScopeArgs) -> bool {
-    Scope::read(args).is_ok_and(|scope| {
-        scope.roles.iter().all(|role| {
-            Settings::from_environment(*role, &scope.environment).is_ok_and(|settings| {
-                let tls = settings.tls();
-                // Whoever takes the reports is verified by the system's store.
-                tls.ca.is_some() && tls.reports.uri.is_none()
-            })
-        })
+/// Whether `role` has a CA of its own. Faults are left to the command, which tells them.
+fn trusts_own_roots(scope: &Scope, role: Role) -> bool {
+    Settings::from_environment(role, &scope.environment).is_ok_and(|settings| {
+        let tls = settings.tls();
+        // Whoever takes the reports is verified by the system's store.
+        tls.ca.is_some() && tls.reports.uri.is_none()
     })
 }
 
-/// A pipe gives what it holds only once.
-fn can_be_read_again(env_files: &[PathBuf]) -> bool {
-    env_files.iter().all(|file| file.is_file())
+/// Changes the environment of this process while it has a single thread, and tells whether it did.
+#[expect(
+    unsafe_code,
+    reason = "the store can be named in the environment alone, which std lets nobody change safely"
+)]
+fn set_environment(variables: &[(&str, &str)]) -> bool {
+    if !has_one_thread() {
+        return false;
+    }
+    for (name, value) in variables {
+        // SAFETY: `set_var` wants no other thread to read or write the environment meanwhile. There is
+        // no other thread: this one was found to be the only one, and it starts none in between.
+        unsafe { env::set_var(name, value) };
+    }
+    true
 }
 
-/// The running program, unless it was started by another one in its place, such as a dynamic linker
-/// that was called by its own name.
-fn itself() -> Option<PathBuf> {
-    let program = env::current_exe().ok()?;
-    let called = env::args_os().next()?;
-    (program.file_name() == Path::new(&called).file_name()).then_some(program)
+/// Whether the calling thread is the only one, by the system's word. Unknown counts as no.
+fn has_one_thread() -> bool {
+    fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    use super::{has_one_thread, set_environment};
 
-    use std::path::PathBuf;
-
-    use super::can_be_read_again;
-
+    /// A test runs on a thread of its own, beside the one that started it.
     #[test]
-    fn an_env_file_that_is_no_file_is_not_read_twice() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let file = file.path().to_owned();
-        let pipe = PathBuf::from("/dev/null");
-        assert!(can_be_read_again(&[]));
-        assert!(can_be_read_again(std::slice::from_ref(&file)));
-        assert!(!can_be_read_again(std::slice::from_ref(&pipe)));
-        assert!(!can_be_read_again(&[file, pipe]));
-        assert!(!can_be_read_again(&["/no/such/file".into()]));
+    fn the_environment_stays_as_it_is_beside_other_threads() {
+        assert!(!has_one_thread());
+        assert!(!set_environment(&[("WA_DB_NEVER_SET", "1")]));
+        assert!(std::env::var_os("WA_DB_NEVER_SET").is_none());
     }
 }
