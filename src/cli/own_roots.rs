@@ -24,7 +24,11 @@ const EMPTY: &str = "/dev/null";
 /// Leaves everything as it is where that is not so, or where it cannot be done soundly: then all works as
 /// well, only slower.
 pub(super) fn leave_system_store_unread(scope: &Scope) {
-    if scope.roles.iter().all(|role| trusts_own_roots(scope, *role)) {
+    if scope
+        .roles
+        .iter()
+        .all(|role| trusts_own_roots(scope, *role))
+    {
         // False is no fault: the store is read, and not trusted.
         let _ = set_environment(&[(STORE, EMPTY), (STORE_DIRECTORY, EMPTY)]);
     }

@@ -5,6 +5,7 @@ mod effective;
 mod env_file;
 mod environment;
 mod fault;
+mod last_good;
 mod legacy;
 mod migrate;
 mod network;
@@ -167,6 +168,16 @@ impl Settings {
     /// Where the account's password comes from.
     pub fn password(&self) -> &PasswordSource {
         &self.password
+    }
+
+    /// These settings, with a password file that may break: the last password read from it by these, or a
+    /// clone of these, is then used.
+    pub(crate) fn remembering_password(&self) -> Self {
+        let mut settings = self.clone();
+        if let PasswordSource::File(file) = &mut settings.password {
+            file.remember();
+        }
+        settings
     }
 
     /// The database to open, prefix applied: `None` opens none (`MySQL` only).

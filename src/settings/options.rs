@@ -57,17 +57,21 @@ impl PasswordSource {
         }
     }
 
-    /// The password as it is now; `None` when none is set. A file is read again each time.
+    /// The password as it is now; `None` when none is set. A file is read again each time; where that
+    /// fails, a connector takes what it last read.
     ///
     /// # Errors
     /// Those of [`SecretFile::read`]; `file_unreadable` when the file is empty or holds a NUL
     /// character.
     pub fn read(&self) -> Result<Option<Secret>, Fault> {
-        let file = match self {
-            Self::None => return Ok(None),
-            Self::Inline(password) => return Ok(Some(password.clone())),
-            Self::File(file) => file,
-        };
+        match self {
+            Self::None => Ok(None),
+            Self::Inline(password) => Ok(Some(password.clone())),
+            Self::File(file) => file.or_kept(Self::of_file(file)).map(Some),
+        }
+    }
+
+    fn of_file(file: &SecretFile) -> Result<Secret, Fault> {
         let password = file.read()?;
         let useless = |what: &str, hint: &str| {
             let variable = variables::PASSWORD_FILE;
@@ -81,7 +85,7 @@ impl PasswordSource {
             let hint = "check that the path is the right one";
             return useless("holds a NUL character", hint);
         }
-        Ok(Some(password))
+        Ok(password)
     }
 }
 

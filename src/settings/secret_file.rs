@@ -9,11 +9,13 @@ mod opening;
 use std::fmt;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use self::encryption::is_encrypted;
 #[cfg(feature = "age")]
 use self::opening::decrypt;
 use super::fault::Fault;
+use super::last_good::LastGood;
 use super::shown_path::shown_path;
 use super::small_file::{read_regular, utf8};
 use super::variables as var;
@@ -27,11 +29,22 @@ const MAX: u64 = 64 * 1024;
 ///
 /// Whether it is encrypted is told by how it begins, each time it is read, and not by its name: a secret
 /// may be replaced by its encrypted form while a service runs.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct SecretFile {
     variable: &'static str,
     path: PathBuf,
     identity: Option<PathBuf>,
+    last_good: Option<Arc<LastGood>>,
+}
+
+impl Eq for SecretFile {}
+
+impl PartialEq for SecretFile {
+    /// Whether it is the same file, opened in the same way.
+    fn eq(&self, other: &Self) -> bool {
+        (self.variable, &self.path, &self.identity)
+            == (other.variable, &other.path, &other.identity)
+    }
 }
 
 /// Where containers have their secrets. Docker mounts them with mode 0444, and nobody but the service
@@ -60,6 +73,7 @@ impl SecretFile {
             variable: var::PASSWORD_FILE,
             path,
             identity,
+            last_good: None,
         }
     }
 
@@ -69,6 +83,20 @@ impl SecretFile {
             variable: var::SSL_KEY_PASSWORD_FILE,
             path,
             identity,
+            last_good: None,
+        }
+    }
+
+    /// From now on, what could be used is [kept](Self::or_kept).
+    pub(super) fn remember(&mut self) {
+        self.last_good = Some(Arc::default());
+    }
+
+    /// What was read of this file; or what was kept of it, where there is a fault and it is to be kept.
+    pub(super) fn or_kept(&self, read: Result<Secret, Fault>) -> Result<Secret, Fault> {
+        match &self.last_good {
+            Some(last_good) => last_good.or_kept(read),
+            None => read,
         }
     }
 
@@ -135,7 +163,7 @@ impl fmt::Debug for SecretFile {
                 "identity",
                 &identity.map(|path| shown_path(var::IDENTITY_FILE, path)),
             )
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

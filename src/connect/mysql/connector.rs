@@ -123,7 +123,7 @@ impl MySqlConnector {
 
     fn of(settings: &Settings, packet_limit: usize, files: Reloading<Arc<[Opts]>>) -> Self {
         Self(Arc::new(Inner {
-            settings: settings.clone(),
+            settings: settings.remembering_password(),
             dialer: Dialer::new(settings),
             packet_limit,
             files,

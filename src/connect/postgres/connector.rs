@@ -91,7 +91,7 @@ impl PostgresConnector {
 
     fn of(settings: &Settings, files: Reloading<TlsBy>) -> Self {
         Self(Arc::new(Inner {
-            settings: settings.clone(),
+            settings: settings.remembering_password(),
             dialer: Dialer::new(settings),
             files,
         }))
