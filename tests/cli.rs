@@ -444,7 +444,7 @@ fn migrate_refuses_what_would_weaken_with_exit_code_10_and_prints_no_lines() {
     );
 }
 
-/// Where no role trusts the system's store, the check starts over without it: nothing may get lost.
+/// Where no role trusts the system's store, the settings are looked at once more before the check: nothing may get lost.
 #[test]
 fn check_with_a_ca_keeps_its_words_and_reads_a_piped_env_file_only_once() {
     let directory = tempfile::tempdir().unwrap();
