@@ -130,6 +130,23 @@ fn p08_without_a_ca_file_the_system_store_decides() {
     });
 }
 
+/// The drivers' TLS library would read the store for nothing, which takes longer than the check.
+#[test]
+fn p08_with_a_ca_file_a_check_leaves_the_system_store_unread() {
+    let servers = TestServers::shared();
+    let directory = tempfile::tempdir().unwrap();
+    // Whoever opens it waits for someone to write.
+    let store = directory.path().join("store");
+    let made = Command::new("mkfifo").arg(&store).status().unwrap();
+    assert!(made.success());
+    on_each(servers.all(), |server| {
+        let variables = trusting(server, servers.ca_file());
+        let variables = with(&variables, [("SSL_CERT_FILE", text(&store))]);
+        let outcome = check("webapp", &variables);
+        assert_eq!(outcome.verdict(), (0, String::new()), "{outcome:?}");
+    });
+}
+
 #[test]
 fn p08_ca_file_replaces_the_store_in_the_drivers_tls_too() {
     const NAME: &str =
