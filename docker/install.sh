@@ -6,7 +6,7 @@ set -euo pipefail
 main() {
     local missing=()
     has docker || missing+=(docker.io)
-    has docker-compose || missing+=(docker-compose)
+    docker compose version >/dev/null 2>&1 || has docker-compose || missing+=(docker-compose)
     has debootstrap || missing+=(debootstrap)
     # What debootstrap verifies Debian's packages with.
     [[ -s /usr/share/keyrings/debian-archive-keyring.gpg ]] || missing+=(debian-archive-keyring)

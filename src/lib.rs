@@ -163,7 +163,7 @@
 //! | `wa_db_pool_wait_seconds` | histogram | wait of each checkout; 0 where a connection was free |
 //! | `wa_db_connect_seconds` | histogram | time of one stage of a new connection; label `stage` |
 //! | `wa_db_failures_total` | counter | failed connections and checkouts; label `code` |
-//! | `wa_db_reloads_total` | counter | files that changed and were read again; labels `files` and `result` (`loaded`, `failed`), without `role` and `engine` |
+//! | `wa_db_reloads_total` | counter | files that changed and were read again; labels `files` (`policy`: certificates, keys and lists; `password`, failed ones alone; a tunnel has more) and `result` (`loaded`, `failed`), without `role` and `engine` |
 //! | `wa_db_certificate_expiry_seconds` | gauge | time left of a certificate, negative after its end; label `certificate`: `client`, `ca`, or `server` (wire depth) |
 //! | `wa_db_reports_total` | counter | reports of certificates that do not keep to the policy; labels `sink`: `file` or `uri`, and `outcome`: `sent`, `failed`, `dropped` or `suppressed` |
 //!

@@ -12,7 +12,7 @@ use std::fs;
 use super::scope::Scope;
 use crate::settings::{Role, Settings};
 
-/// Where OpenSSL and native-tls look for the system's store: a file, and a directory that they list.
+/// Where OpenSSL and native-tls look for the system's store: a file, which they read whole, and a directory.
 const STORE: &str = "SSL_CERT_FILE";
 const STORE_DIRECTORY: &str = "SSL_CERT_DIR";
 /// Neither holds certificates.
@@ -62,7 +62,8 @@ fn set_environment(variables: &[(&str, &str)]) -> bool {
 
 /// Whether the calling thread is the only one, by the system's word. Unknown counts as no.
 fn has_one_thread() -> bool {
-    fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
+    fs::read_dir("/proc/self/task")
+        .is_ok_and(|mut threads| matches!((threads.next(), threads.next()), (Some(Ok(_)), None)))
 }
 
 #[cfg(test)]

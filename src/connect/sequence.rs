@@ -53,6 +53,9 @@ where
             Err(failure) => failure,
         };
         let ends_list = failure.is_refused_login();
+        if ends_list {
+            settings.password().refused();
+        }
         let error = ConnectError::of(Attempt {
             endpoint: Some(endpoint.clone()),
             address: progress.address(),

@@ -1,12 +1,14 @@
 //! The last secret that a file held while it could be used: [`LastGood`].
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use metrics::counter;
 
 use super::fault::Fault;
 use crate::secret::Secret;
 
 /// Keeps the last good secret of a file that is read over and over, for the times when the file is
-/// missing, half written, or cannot be read or opened.
+/// missing or empty, or cannot be read or decrypted.
 #[derive(Default)]
 pub(super) struct LastGood(Mutex<State>);
 
@@ -22,33 +24,52 @@ impl LastGood {
     /// before. Each fault is warned of once.
     ///
     /// # Errors
-    /// The fault, where nothing is kept yet.
+    /// The fault, where nothing is kept.
     pub(super) fn or_kept(&self, read: Result<Secret, Fault>) -> Result<Secret, Fault> {
-        // Nothing panics while it holds the lock, and every state is a sound one.
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match read {
+        let fault = match read {
             Ok(secret) => {
-                *state = State {
+                *self.state() = State {
                     secret: Some(secret.clone()),
                     told: None,
                 };
-                Ok(secret)
+                return Ok(secret);
             }
-            Err(fault) => {
-                let Some(kept) = state.secret.clone() else {
-                    return Err(fault);
-                };
-                let problem = fault.message;
-                if state.told.as_ref() != Some(&problem) {
-                    tracing::warn!(
-                        problem,
-                        "the secret's file cannot be used: the last secret that it held stays in use"
-                    );
-                    state.told = Some(problem);
-                }
-                Ok(kept)
-            }
+            Err(fault) => fault,
+        };
+        let (kept, is_news) = {
+            let mut state = self.state();
+            let Some(kept) = state.secret.clone() else {
+                return Err(fault);
+            };
+            let told = state.told.replace(fault.message.clone());
+            (kept, told.as_ref() != Some(&fault.message))
+        };
+        let problem = fault.message;
+        if is_news {
+            counter!("wa_db_reloads_total", "files" => "password", "result" => "failed")
+                .increment(1);
+            tracing::warn!(
+                problem,
+                "the secret's file cannot be used: the last secret that it held stays in use"
+            );
+        } else {
+            tracing::debug!(problem, "the secret's file can still not be used");
         }
+        Ok(kept)
+    }
+
+    /// A server refused the secret. If it is one that was kept while the file cannot be used, it goes: the
+    /// file is to blame from now on, and no account is locked by repeating what is out of date.
+    pub(super) fn refused(&self) {
+        let mut state = self.state();
+        if state.told.is_some() {
+            *state = State::default();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock, and every state is a sound one.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,7 +125,10 @@ mod tests {
             is(fault("it is empty"), Ok("hunter2"));
             is(fault("there is none"), Ok("hunter2"));
             is(Ok(Secret::new("hunter3")), Ok("hunter3"));
+            file.refused();
             is(fault("there is none"), Ok("hunter3"));
+            file.refused();
+            is(fault("there is none"), Err("there is none"));
         });
         let told = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
         let times = |what: &str| told.matches(what).count();

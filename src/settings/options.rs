@@ -71,6 +71,13 @@ impl PasswordSource {
         }
     }
 
+    /// A server refused the password: one that was only kept of its file is not tried again.
+    pub(crate) fn refused(&self) {
+        if let Self::File(file) = self {
+            file.refused();
+        }
+    }
+
     fn of_file(file: &SecretFile) -> Result<Secret, Fault> {
         let password = file.read()?;
         let useless = |what: &str, hint: &str| {

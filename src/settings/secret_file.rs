@@ -100,6 +100,13 @@ impl SecretFile {
         }
     }
 
+    /// A server refused the secret: see [`LastGood::refused`].
+    pub(super) fn refused(&self) {
+        if let Some(last_good) = &self.last_good {
+            last_good.refused();
+        }
+    }
+
     /// Where the secret lies.
     pub fn path(&self) -> &Path {
         &self.path

@@ -7,7 +7,7 @@ use std::time::Duration;
 use wa_db::settings::Role;
 use wa_db_lab::pki::Ca;
 use wa_db_lab::run::finish;
-use wa_db_lab::server::TestServers;
+use wa_db_lab::server::{Engine, TestServers};
 
 use super::trust::{UNTRUSTED, expect_seen, expect_would_fail, stage};
 use crate::support::{Variables, check, text, with};
@@ -145,6 +145,29 @@ fn p08_with_a_ca_file_a_check_leaves_the_system_store_unread() {
         let outcome = check("webapp", &variables);
         assert_eq!(outcome.verdict(), (0, String::new()), "{outcome:?}");
     });
+}
+
+#[test]
+fn p08_where_one_role_alone_has_a_ca_the_store_is_read_for_the_other() {
+    let servers = TestServers::shared();
+    let server = servers.of(Engine::Postgres);
+    let legacy = format!(
+        "sslmode=verify-full;sslrootcert={}",
+        text(servers.ca_file())
+    );
+    let variables = with(
+        &server.env(),
+        [
+            ("WA_DB_CONNECTION_OPTION", &*legacy),
+            ("SSL_CERT_FILE", text(servers.ca_file())),
+        ],
+    );
+    let outcome = check("both", &variables);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let report = outcome.json();
+    let verified = ["/targets/0/tls/verified", "/targets/1/tls/verified"]
+        .map(|field| report.pointer(field).and_then(serde_json::Value::as_bool));
+    assert_eq!(verified, [Some(true); 2], "{outcome:?}");
 }
 
 #[test]

@@ -155,6 +155,8 @@ async fn f15_an_encrypted_password_and_its_identity_that_are_replaced_count_for_
         clients.extend(get_each(&pools).await);
         set_password(server, "the-next-password");
         assert_each_refused(&pools, ErrorCode::AuthenticationFailed, server.engine()).await;
+        // A server is not asked twice with what is out of date.
+        assert_each_refused(&pools, ErrorCode::KeyMismatch, server.engine()).await;
         private(&identity, new.file());
         let mut last = Vec::new();
         for pool in &pools {
