@@ -204,7 +204,8 @@ async fn f15_a_ca_file_that_is_swapped_counts_for_the_next_connection_and_a_brok
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f15_a_client_certificate_that_is_renewed_counts_for_the_next_connection() {
+async fn f15_a_client_certificate_that_is_renewed_counts_for_the_next_connection_and_a_broken_one_does_not()
+ {
     let ca = Ca::root("lab root");
     let certificate = ca.issue(&TestServers::leaf());
     let options = wa_db_lab::server::ServerOptions::tls(&certificate)
@@ -236,5 +237,17 @@ async fn f15_a_client_certificate_that_is_renewed_counts_for_the_next_connection
 
     install(&Leaf::client().cn("app"));
     let mut clients = get_each(&pools).await;
+    assert_each_works(&mut clients, server.engine()).await;
+
+    // What cannot be used keeps the last good pair in force, be it the certificate or the key.
+    let good = fs::read_to_string(&cert).unwrap();
+    private(&cert, "no certificate");
+    clients.extend(get_each(&pools).await);
+    private(&cert, &good);
+    clients.extend(get_each(&pools).await);
+    private(&key, &ca.issue(&Leaf::client().cn("app")).key_pem());
+    clients.extend(get_each(&pools).await);
+    fs::remove_file(&key).unwrap();
+    clients.extend(get_each(&pools).await);
     assert_each_works(&mut clients, server.engine()).await;
 }
