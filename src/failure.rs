@@ -46,6 +46,14 @@ impl Failure {
     }
 
     #[cfg(feature = "cli")]
+    /// The same failure with more in its message.
+    #[must_use]
+    pub(crate) fn adding(mut self, more: &str) -> Self {
+        self.message.push_str(more);
+        self
+    }
+
+    #[cfg(feature = "cli")]
     /// The same failure, found to belong to another stage.
     #[must_use]
     pub(crate) fn at(&self, stage: Stage) -> Self {
@@ -100,6 +108,13 @@ impl Failure {
     /// the other servers of a list.
     pub(crate) fn is_refused_login(&self) -> bool {
         self.stage == Stage::Authenticate && !self.is_retryable()
+    }
+
+    /// Whether this is what to tell of the two: what came further, or a refused login, after which
+    /// nobody may go on.
+    pub(crate) fn decides_over(&self, other: &Self) -> bool {
+        let weight = |failure: &Self| (failure.is_refused_login(), failure.stage);
+        weight(self) > weight(other)
     }
 }
 

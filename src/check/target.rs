@@ -106,10 +106,13 @@ impl Target<'_> {
         let resolving = dialer.resolve(self.endpoint, deadline.at());
         let mut addresses = recorder.stage(Stage::Resolve, deadline, resolving).await?;
         recorder.detail(Stage::Resolve, &addresses.to_string());
-        let dialling = addresses.dial();
+        let progress = Progress::start(Stage::Connect);
+        let dialling = async {
+            let dialled = addresses.dial(&progress).await;
+            dialled.map_err(|failure| progress.with_others(failure))
+        };
         let first = recorder.stage(Stage::Connect, deadline, dialling).await?;
         recorder.detail(Stage::Connect, &first.0.to_string());
-        let progress = Progress::start(Stage::Tls);
         let secure = async |address, stream| {
             progress.enter(Stage::Tls);
             self.secure(recorder, dialer, &progress, address, stream)

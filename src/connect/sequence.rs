@@ -4,7 +4,7 @@ use std::future::Future;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::error::{Attempt, ConnectError};
+use super::error::ConnectError;
 use crate::code::{ErrorCode, Stage};
 use crate::endpoint::{Endpoint, Engine};
 use crate::failure::Failure;
@@ -52,15 +52,11 @@ where
             Ok(connection) => return Ok(connection),
             Err(failure) => failure,
         };
-        let ends_list = failure.is_refused_login();
+        let error = ConnectError::of_server(endpoint, &progress, failure);
+        let ends_list = error.failure().is_refused_login();
         if ends_list {
             settings.password().refused();
         }
-        let error = ConnectError::of(Attempt {
-            endpoint: Some(endpoint.clone()),
-            address: progress.address(),
-            failure,
-        });
         failed = Some(match failed {
             Some(earlier) => earlier.and(error),
             None => error,

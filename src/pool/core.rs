@@ -92,7 +92,7 @@ impl<E: Engine> Core<E> {
                 inner.shared.metrics.wait.record(0.0);
                 object
             }
-            Err(managed::PoolError::Timeout(TimeoutType::Wait)) => Box::pin(inner.wait()).await?,
+            Err(managed::PoolError::Timeout(TimeoutType::Wait)) => inner.wait().await?,
             Err(error) => return Err(inner.failure(error, Duration::ZERO)),
         };
         tracing::trace!(engine = E::NAME, "checked a connection out");

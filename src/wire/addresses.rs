@@ -32,9 +32,12 @@ impl Addresses {
     /// Connects to the first that answers, and takes it off the list.
     ///
     /// # Errors
-    /// None of them answers.
-    pub(crate) async fn dial(&mut self) -> Result<(SocketAddr, TcpStream), Failure> {
-        let (address, stream) = dial::dial(&self.left).await?;
+    /// None of them answers. `progress` keeps every one.
+    pub(crate) async fn dial(
+        &mut self,
+        progress: &Progress,
+    ) -> Result<(SocketAddr, TcpStream), Failure> {
+        let (address, stream) = dial::first(&self.left, progress).await?;
         self.left.retain(|other| *other != address);
         Ok((address, stream))
     }
@@ -44,7 +47,8 @@ impl Addresses {
     /// An address that accepts and stays silent ends after an equal part of the time that is left,
     /// so that it cannot use up the time of those behind it; the last one has all of the rest, and
     /// whoever set the deadline ends it. A refused login ends the list: each address would count
-    /// the same wrong password once more. The failure of the attempt that came furthest is returned.
+    /// the same wrong password once more. What is returned is that refusal, or else the failure of the
+    /// attempt that came furthest; `progress` keeps all of them.
     ///
     /// # Cancel Safety
     /// Dropping the future closes what was opened.
@@ -78,6 +82,7 @@ impl Addresses {
                 Ok(good) => return Ok(good),
                 Err(rejected) => rejected,
             };
+            progress.failed(address, rejected.failure.clone());
             if self.left.is_empty() || rejected.failure.is_refused_login() {
                 return Err(later(furthest, Some(address), rejected, progress));
             }
@@ -85,7 +90,7 @@ impl Addresses {
                 furthest = Some((address, rejected));
             }
             progress.enter(Stage::Connect);
-            dialled = self.dial().await;
+            dialled = self.dial(progress).await;
         }
     }
 
@@ -107,7 +112,7 @@ impl fmt::Display for Addresses {
 }
 
 fn is_further(furthest: Option<&(SocketAddr, Rejected)>, rejected: &Rejected) -> bool {
-    furthest.is_none_or(|(_, other)| rejected.failure.stage() > other.failure.stage())
+    furthest.is_none_or(|(_, other)| rejected.failure.decides_over(&other.failure))
 }
 
 /// The one of the two that came further; the progress ends at its address.
@@ -192,7 +197,7 @@ mod tests {
         let deadline = Instant::now() + limit;
         let progress = Progress::start(Stage::Connect);
         let mut tried = Addresses::new(addresses, deadline);
-        let first = tried.dial().await.unwrap();
+        let first = tried.dial(&progress).await.unwrap();
         let found = tried
             .until_good(first, &progress, |address, stream| {
                 progress.enter(Stage::Tls);
@@ -242,12 +247,61 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_refused_login_is_told_though_another_address_came_further() {
+        let listeners = listeners().await;
+        let addresses = addresses(&listeners);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let progress = Progress::start(Stage::Connect);
+        let mut tried = Addresses::new(addresses.clone(), deadline);
+        let first = tried.dial(&progress).await.unwrap();
+        let failed = tried
+            .until_good(first, &progress, |address, _| {
+                let (stage, code) = if address == addresses[1] {
+                    (Stage::Authenticate, ErrorCode::AuthenticationFailed)
+                } else {
+                    (Stage::Session, ErrorCode::DatabaseMissing)
+                };
+                let failed = Failure::new(stage, code, "", "");
+                std::future::ready(Err::<(), _>(failed.into()))
+            })
+            .await
+            .unwrap_err();
+        assert_eq!(failed.failure.code(), ErrorCode::AuthenticationFailed);
+        assert_eq!(progress.address(), Some(addresses[1]));
+        assert_eq!(progress.failures().len(), 2, "the third is left alone");
+    }
+
+    #[tokio::test]
+    async fn a_dial_that_fails_everywhere_tells_of_every_address() {
+        let addresses = addresses(&listeners().await);
+        let progress = Progress::start(Stage::Connect);
+        let limit = Instant::now() + Duration::from_secs(10);
+        let failed = Addresses::new(addresses.clone(), limit)
+            .dial(&progress)
+            .await
+            .unwrap_err();
+        let told = progress.failures();
+        let told: Vec<_> = told.iter().map(|(address, _)| *address).collect();
+        assert_eq!(told, addresses);
+        assert_eq!(progress.address(), Some(addresses[0]));
+        #[cfg(feature = "cli")]
+        assert_eq!(
+            progress.with_others(failed.clone()).message(),
+            format!(
+                "{failed} (also tried {}: Connection refused (os error 111), {}: Connection refused (os error 111))",
+                addresses[1], addresses[2]
+            )
+        );
+        assert_eq!(failed.code(), ErrorCode::ConnectionRefused);
+    }
+
+    #[tokio::test]
     async fn a_refused_login_is_not_repeated_at_the_other_addresses() {
         let listeners = listeners().await;
         let deadline = Instant::now() + Duration::from_secs(10);
         let progress = Progress::start(Stage::Connect);
         let mut tried = Addresses::new(addresses(&listeners), deadline);
-        let first = tried.dial().await.unwrap();
+        let first = tried.dial(&progress).await.unwrap();
         let mut attempts = 0;
         let failed = tried
             .until_good(first, &progress, |_, _| {

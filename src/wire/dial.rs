@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 #[cfg(feature = "postgres")]
 use tokio::net::UnixStream;
 
+use super::progress::Progress;
 use crate::code::{ErrorCode, Stage};
 use crate::failure::Failure;
 
@@ -71,19 +72,51 @@ where
     }
 }
 
-/// Connects to the first address that answers.
+/// Connects to the first address that answers. `progress` keeps what went wrong at the others.
 ///
 /// # Errors
-/// `connection_refused`, `network_unreachable` or `timeout`, with every address in the message.
-pub(crate) async fn dial(addresses: &[SocketAddr]) -> Result<(SocketAddr, TcpStream), Failure> {
+/// `connection_refused`, `network_unreachable` or `timeout`, of the address that tells most.
+pub(crate) async fn first(
+    addresses: &[SocketAddr],
+    progress: &Progress,
+) -> Result<(SocketAddr, TcpStream), Failure> {
     let attempt = |address| async move {
+        let connected = one(address).await;
+        if let Err(failure) = &connected {
+            progress.failed(address, failure.clone());
+        }
+        connected
+    };
+    let attempts = match race(addresses, attempt, |_| true).await {
+        Ok(connected) => return Ok(connected),
+        Err(attempts) => attempts,
+    };
+    // A refusal tells more than a missing route: an IPv6 address without a route is common.
+    let is_refusal = |failure: &Failure| failure.code() == ErrorCode::ConnectionRefused;
+    let telling = attempts
+        .iter()
+        .find(|(_, failure)| is_refusal(failure))
+        .or_else(|| attempts.first());
+    let Some((address, failure)) = telling.cloned() else {
+        return Err(no_address());
+    };
+    progress.at(address);
+    Err(failure)
+}
+
+/// Connects to one address.
+///
+/// # Errors
+/// As [`refused_by`] has them.
+pub(crate) async fn one(address: SocketAddr) -> Result<TcpStream, Failure> {
+    let connect = async {
         let stream = TcpStream::connect(address).await?;
         tune(&stream)?;
         Ok(stream)
     };
-    race(addresses, attempt, |_| true)
+    connect
         .await
-        .map_err(|attempts| refused(&attempts))
+        .map_err(|error| refused_by(address, &error).caused_by(error))
 }
 
 #[cfg(feature = "postgres")]
@@ -137,33 +170,14 @@ pub(crate) fn refused_by(address: SocketAddr, error: &io::Error) -> Failure {
     )
 }
 
-fn refused(attempts: &[(SocketAddr, io::Error)]) -> Failure {
-    // A refusal tells more than a missing route: an IPv6 address without a route is common.
-    let telling = attempts
-        .iter()
-        .find(|(_, error)| error.kind() == io::ErrorKind::ConnectionRefused)
-        .or_else(|| attempts.first());
-    let Some((address, error)) = telling else {
-        return Failure::new(
-            Stage::Connect,
-            ErrorCode::NetworkUnreachable,
-            "WA_DB_HOSTNAME leads to no address",
-            "check WA_DB_HOSTNAME",
-        );
-    };
-    let failure = refused_by(*address, error);
-    let others = attempts
-        .iter()
-        .filter(|(other, _)| other != address)
-        .map(|(other, error)| format!("{other}: {error}"))
-        .collect::<Vec<_>>();
-    let message = if others.is_empty() {
-        failure.message().to_owned()
-    } else {
-        format!("{} (also tried {})", failure.message(), others.join(", "))
-    };
-    Failure::new(Stage::Connect, failure.code(), message, failure.hint())
-        .caused_by(io::Error::new(error.kind(), error.to_string()))
+/// There is nothing to dial.
+pub(crate) fn no_address() -> Failure {
+    Failure::new(
+        Stage::Resolve,
+        ErrorCode::NameNotResolved,
+        "WA_DB_HOSTNAME leads to no address",
+        "check WA_DB_HOSTNAME",
+    )
 }
 
 fn tune(stream: &TcpStream) -> io::Result<()> {

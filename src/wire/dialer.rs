@@ -14,6 +14,7 @@ use super::addresses::Addresses;
 #[cfg(feature = "cli")]
 use super::dial;
 use super::handshake::{Peer, Rejected, TlsFacts, handshake};
+#[cfg(feature = "mysql")]
 use super::mysql::Greeting;
 #[cfg(feature = "cli")]
 use super::mysql::{Capabilities, Channel};
@@ -22,8 +23,12 @@ use super::nobody::{self, Tried};
 use super::progress::Progress;
 use super::report::{Handshake, Reporter};
 use super::resolve::resolve;
+#[cfg(feature = "mysql")]
 use super::starttls::mysql::{self, SslRequest};
+#[cfg(feature = "postgres")]
 use super::starttls::postgres;
+#[cfg(not(all(feature = "postgres", feature = "mysql")))]
+use crate::code::ErrorCode;
 use crate::code::Stage;
 use crate::endpoint::{Endpoint, Engine};
 use crate::failure::Failure;
@@ -52,14 +57,11 @@ pub(crate) struct Secured {
 }
 
 /// A MySQL or MariaDB server that has spoken first and offers TLS; nothing was sent to it yet.
+#[cfg(feature = "mysql")]
 pub(crate) struct Greeted {
     /// The address that answered.
     pub(crate) address: SocketAddr,
     /// What it says of itself. Nobody vouches for it.
-    #[cfg_attr(
-        not(feature = "mysql"),
-        allow(dead_code, reason = "the relay reads it")
-    )]
     pub(crate) greeting: Greeting,
     stream: TcpStream,
 }
@@ -140,7 +142,7 @@ impl Dialer {
     {
         let mut addresses = self.resolve(endpoint, deadline).await?;
         progress.enter(Stage::Connect);
-        let first = addresses.dial().await?;
+        let first = addresses.dial(progress).await?;
         addresses.until_good(first, progress, attempt).await
     }
 
@@ -154,21 +156,25 @@ impl Dialer {
         endpoint: &Endpoint,
         policy: &TlsPolicy,
         address: SocketAddr,
-        mut stream: TcpStream,
+        stream: TcpStream,
     ) -> Result<Secured, Rejected> {
-        match (self.engine, self.negotiation) {
-            (Engine::Postgres, Negotiation::Postgres) => {
-                postgres::request(&mut stream).await?;
+        match self.engine {
+            #[cfg(feature = "postgres")]
+            Engine::Postgres => {
+                let mut stream = stream;
+                if self.negotiation == Negotiation::Postgres {
+                    postgres::request(&mut stream).await?;
+                }
                 self.shake(endpoint, policy, address, stream).await
             }
-            (Engine::Postgres, Negotiation::Direct) => {
-                self.shake(endpoint, policy, address, stream).await
-            }
-            (Engine::MySql, _) => {
+            #[cfg(feature = "mysql")]
+            Engine::MySql => {
                 let greeted = Greeted::read(address, stream).await?;
                 self.answer(greeted, endpoint, policy, SslRequest::own())
                     .await
             }
+            #[cfg(not(all(feature = "postgres", feature = "mysql")))]
+            other => Err(not_built(other).into()),
         }
     }
 
@@ -177,6 +183,7 @@ impl Dialer {
     ///
     /// # Errors
     /// Stage `tls`.
+    #[cfg(feature = "mysql")]
     pub(crate) async fn answer(
         &self,
         greeted: Greeted,
@@ -207,13 +214,13 @@ impl Dialer {
         address: SocketAddr,
         settings: &Settings,
     ) -> Result<Tried, Failure> {
-        let (_, mut stream) = dial::dial(&[address]).await?;
+        let mut stream = dial::one(address).await?;
         if self.engine == Engine::Postgres {
             let tried = nobody::postgres::knock(&mut stream).await;
             if tried != Tried::Refused {
                 return Ok(tried);
             }
-            let (_, mut stream) = dial::dial(&[address]).await?;
+            let mut stream = dial::one(address).await?;
             let user = settings.username();
             let database = settings.database().unwrap_or(user);
             return Ok(nobody::postgres::knock_as(&mut stream, user, database).await);
@@ -240,7 +247,7 @@ impl Dialer {
         policy: &TlsPolicy,
         address: SocketAddr,
     ) -> Result<Chain, Rejected> {
-        let (_, stream) = dial::dial(&[address]).await?;
+        let stream = dial::one(address).await?;
         if self.engine == Engine::Postgres {
             let secured = self.secure(endpoint, policy, address, stream).await?;
             return Ok(secured.facts.served);
@@ -300,6 +307,18 @@ impl Dialer {
     }
 }
 
+/// No connector asks for it: each takes settings of its own engine alone.
+#[cfg(not(all(feature = "postgres", feature = "mysql")))]
+fn not_built(engine: Engine) -> Failure {
+    Failure::new(
+        Stage::Settings,
+        ErrorCode::VariableInvalid,
+        format!("WA_DB_ENGINE is {engine}, which this program was built without"),
+        "build it with the feature of that engine",
+    )
+}
+
+#[cfg(feature = "mysql")]
 impl Greeted {
     /// Reads it.
     ///

@@ -14,6 +14,7 @@ mod handshake;
     not(feature = "cli"),
     allow(dead_code, unused_imports, reason = "the tunnel needs all of it")
 )]
+#[cfg(feature = "mysql")]
 pub(crate) mod mysql;
 #[cfg(feature = "cli")]
 mod nobody;

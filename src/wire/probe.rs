@@ -27,7 +27,7 @@ pub(crate) async fn alert_after_handshake(
     policy: &TlsPolicy,
     address: SocketAddr,
 ) -> Option<Failure> {
-    let (_, stream) = dial::dial(&[address]).await.ok()?;
+    let stream = dial::one(address).await.ok()?;
     let secured = dialer.secure(endpoint, policy, address, stream).await;
     let mut stream = match secured {
         Ok(secured) => secured.stream,

@@ -1,5 +1,6 @@
 //! Commands, JSON, exit codes and error codes as the contract has them.
 
+mod addresses;
 mod binding;
 mod codes;
 mod failures;

@@ -1,7 +1,7 @@
 //! Running `wa-db` as its users do, and reading what it says.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -89,4 +89,12 @@ pub(crate) fn with<const N: usize>(variables: &Variables, changes: [(&str, &str)
 /// A path as a variable's value.
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("paths of the lab are UTF-8")
+}
+
+/// What holds up for good whoever reads the system's store from it: a pipe that nobody writes to.
+pub(crate) fn unreadable_store(directory: &Path) -> PathBuf {
+    let store = directory.join("store");
+    let made = Command::new("mkfifo").arg(&store).status();
+    assert!(made.expect("coreutils are installed").success());
+    store
 }

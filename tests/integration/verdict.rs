@@ -120,7 +120,8 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
         .expect("a runtime starts")
 }
 
-async fn connect(settings: &Settings) -> Result<(), ConnectError> {
+/// Makes one connection through the library and says goodbye.
+pub(crate) async fn connect(settings: &Settings) -> Result<(), ConnectError> {
     match settings.engine() {
         Engine::Postgres => PostgresConnector::new(settings)?.connect().await.map(drop),
         Engine::MySql => {

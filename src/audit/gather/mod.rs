@@ -96,7 +96,7 @@ async fn connect(evidence: &mut Evidence<'_>, progress: &Progress) -> Result<(),
         };
         let securing = dialer.each(endpoint, deadline.at, progress, secure);
         let staged = deadline.bound(progress, securing).await;
-        examined(evidence, staged)?
+        examined(evidence, staged).map_err(|failure| progress.with_others(failure))?
     };
     progress.enter(Stage::Authenticate);
     let connector = connector?;

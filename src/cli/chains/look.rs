@@ -81,9 +81,13 @@ async fn handshake(
         Ok(secured.facts)
     };
     let looking = dialer.each(endpoint, deadline, &progress, secure);
-    timeout_at(deadline, looking).await.unwrap_or_else(|_| {
-        Err(timed_out(endpoint, progress.stage(), settings.connect_timeout()).into())
-    })
+    match timeout_at(deadline, looking).await {
+        Ok(looked) => looked.map_err(|Rejected { failure, seen }| Rejected {
+            failure: progress.with_others(failure),
+            seen,
+        }),
+        Err(_) => Err(timed_out(endpoint, progress.stage(), settings.connect_timeout()).into()),
+    }
 }
 
 /// What is to be said of a chain that the settings let pass though it does not verify.

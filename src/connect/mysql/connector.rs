@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
@@ -15,7 +16,7 @@ use super::failure::{self, Reached};
 #[cfg(feature = "cli")]
 use super::relay::Introduced;
 use super::{relay, session};
-use crate::code::Stage;
+use crate::code::{ErrorCode, Stage};
 use crate::connect::after_tls;
 use crate::connect::error::ConnectError;
 use crate::connect::sequence::{Turn, first_of};
@@ -43,9 +44,21 @@ struct Inner {
     dialer: Dialer,
     packet_limit: usize,
     files: Reloading<Arc<[Opts]>>,
+    /// Whether a refused login deserves a second look: a MariaDB has let it in since the last one.
+    may_look_again: AtomicBool,
 }
 
+/// MySQL's own versions are below it.
+const FIRST_OF_MARIADB: u16 = 10;
+
 impl Inner {
+    /// Notes that a login passed.
+    fn let_in(&self, conn: &Conn) {
+        if conn.server_version().0 >= FIRST_OF_MARIADB {
+            self.may_look_again.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn way<'a>(
         &'a self,
         dialer: &'a Dialer,
@@ -127,6 +140,7 @@ impl MySqlConnector {
             dialer: Dialer::new(settings),
             packet_limit,
             files,
+            may_look_again: AtomicBool::new(false),
         }))
     }
 
@@ -226,9 +240,9 @@ impl MySqlConnector {
         let progress = Progress::start(Stage::Authenticate);
         let way = inner.way(dialer, endpoint, policy, &progress);
         let login = introduced.login(&way).await;
-        login
-            .map(|(conn, _)| conn)
-            .map_err(|rejected| rejected.failure)
+        let (conn, _) = login.map_err(|rejected| rejected.failure)?;
+        inner.let_in(&conn);
+        Ok(conn)
     }
 }
 
@@ -257,14 +271,14 @@ async fn open(
             .map_err(|error| failure::of_login(&error, Reached::Socket, settings.password()))?;
         return Ok((conn, None));
     }
+    let by_relay = async |address, stream| {
+        let way = inner.way(dialer, endpoint, policy, progress);
+        let greeted = Greeted::read(address, stream).await?;
+        relay::open(way, greeted, with_password.clone()).await
+    };
     if let Depth::Wire(_) = policy.depth() {
-        let attempt = async |address, stream| {
-            let way = inner.way(dialer, endpoint, policy, progress);
-            let greeted = Greeted::read(address, stream).await?;
-            relay::open(way, greeted, with_password.clone()).await
-        };
         // In a box, so that the driver's own way does not carry the room this needs.
-        let opened = Box::pin(dialer.each(endpoint, *deadline, progress, attempt)).await;
+        let opened = Box::pin(dialer.each(endpoint, *deadline, progress, by_relay)).await;
         let (conn, facts) = opened.map_err(|rejected| rejected.failure)?;
         return Ok((conn, facts.expires));
     }
@@ -280,9 +294,11 @@ async fn open(
             name: &name,
         };
         async move {
-            dial_and_login(options)
-                .await
-                .map_err(|error| failure::of_login(&error, reached, settings.password()))
+            dial_and_login(options).await.map_err(|error| {
+                let failure = failure::of_login(&error, reached, settings.password());
+                progress.failed(address, failure.clone());
+                failure
+            })
         }
     };
     // Each of a server's addresses would count the same wrong password once more, until the
@@ -291,24 +307,36 @@ async fn open(
     let attempts = match dial::race(&addresses, attempt, goes_on).await {
         Ok((address, conn)) => {
             progress.at(address);
+            inner.let_in(&conn);
             return Ok((conn, None));
         }
         Err(attempts) => attempts,
     };
-    let mut furthest: Option<(SocketAddr, Failure)> = None;
-    for (address, failure) in attempts {
-        if furthest
-            .as_ref()
-            .is_none_or(|(_, other)| failure.stage() > other.stage())
-        {
-            furthest = Some((address, failure));
+    let deciding = attempts.into_iter().reduce(|one, other| {
+        let later = other.1.decides_over(&one.1);
+        if later { other } else { one }
+    });
+    let Some((address, failure)) = deciding else {
+        return Err(dial::no_address());
+    };
+    // The driver gets one ed25519 proof in 256 wrong, which the relay mends. A password that was good
+    // is worth that second look, once until the next login. What keeps the look from an answer is no
+    // news: the refusal stands.
+    if failure.code() == ErrorCode::AuthenticationFailed
+        && inner.may_look_again.swap(false, Ordering::Relaxed)
+        && let Ok(stream) = dial::one(address).await
+    {
+        tracing::debug!(%endpoint, %address, "refused, though it was let in before: once more through the relay");
+        if let Ok((conn, facts)) = Box::pin(by_relay(address, stream)).await {
+            progress.at(address);
+            inner.let_in(&conn);
+            return Ok((conn, facts.expires));
         }
     }
-    let Some((address, failure)) = furthest else {
-        return Err(failure::no_address());
-    };
+    let explained = after_tls::explain(dialer, failure, endpoint, address, policy).await;
+    // Only now: a deadline that passes during that look must not stand for what is known already.
     progress.at(address);
-    Err(after_tls::explain(dialer, failure, endpoint, address, policy).await)
+    Err(explained)
 }
 
 /// The driver's own connect. It panics where a server asks for a login method that was not compiled

@@ -82,15 +82,6 @@ pub(crate) fn of_query(error: &Error) -> Failure {
     }
 }
 
-pub(super) fn no_address() -> Failure {
-    Failure::new(
-        Stage::Resolve,
-        ErrorCode::NameNotResolved,
-        "WA_DB_HOSTNAME leads to no address",
-        "check WA_DB_HOSTNAME",
-    )
-}
-
 fn native_failure(error: &mysql_async::TlsError, policy: &TlsPolicy, name: &str) -> Failure {
     match error {
         mysql_async::TlsError::TlsError(error) => native::failure(error, policy, name),

@@ -22,12 +22,12 @@ pub(super) struct Malformed;
 /// Splits a stream into messages and hands out the bodies that are asked for.
 #[derive(Debug, Default)]
 pub(super) struct Walker {
-    /// The header so far.
+    /// The header so far, or that of the message whose body is still coming.
     header: [u8; HEADER],
     header_len: usize,
     /// Body bytes still to come.
     remaining: usize,
-    /// The body so far, where it is wanted.
+    /// The body so far, where it is wanted and came in pieces.
     body: Option<Vec<u8>>,
 }
 
@@ -48,38 +48,35 @@ impl Walker {
         mut visit: impl FnMut(Seen<'_>) -> Result<bool, E>,
     ) -> Result<(), E> {
         while !bytes.is_empty() {
-            if self.remaining == 0 && self.body.is_none() {
-                let taken = bytes.len().min(HEADER - self.header_len);
-                self.header[self.header_len..self.header_len + taken]
-                    .copy_from_slice(&bytes[..taken]);
-                self.header_len += taken;
-                bytes = &bytes[taken..];
+            bytes = if self.remaining > 0 {
+                self.go_on(bytes, &mut visit)?
+            } else if self.header_len == 0
+                && let Some((header, rest)) = bytes.split_first_chunk()
+            {
+                self.begin(*header, rest, &mut visit)?
+            } else {
+                let (part, rest) = bytes.split_at(bytes.len().min(HEADER - self.header_len));
+                self.header[self.header_len..][..part.len()].copy_from_slice(part);
+                self.header_len += part.len();
                 if self.header_len < HEADER {
                     return Ok(());
                 }
-                self.begin(&mut visit)?;
-            }
-            let taken = bytes.len().min(self.remaining);
-            if let Some(body) = &mut self.body {
-                body.extend_from_slice(&bytes[..taken]);
-            }
-            self.remaining -= taken;
-            bytes = &bytes[taken..];
-            if self.remaining == 0 {
                 self.header_len = 0;
-                if let Some(body) = self.body.take() {
-                    visit(Seen::Body(self.header[0], &body))?;
-                }
-            }
+                self.begin(self.header, rest, &mut visit)?
+            };
         }
         Ok(())
     }
 
-    fn begin<E: From<Malformed>>(
+    /// A message begins: its header is whole, and `rest` is what came after that. Gives back what
+    /// belongs to the next. A message that came in one piece is not stored.
+    fn begin<'a, E: From<Malformed>>(
         &mut self,
+        header: [u8; HEADER],
+        rest: &'a [u8],
         visit: &mut impl FnMut(Seen<'_>) -> Result<bool, E>,
-    ) -> Result<(), E> {
-        let [tag, length @ ..] = self.header;
+    ) -> Result<&'a [u8], E> {
+        let [tag, length @ ..] = header;
         let length = usize::try_from(u32::from_be_bytes(length)).map_err(|_| Malformed)?;
         // The length counts itself.
         let length = length.checked_sub(4).ok_or(Malformed)?;
@@ -87,15 +84,35 @@ impl Walker {
         if wanted && length > BODY_LIMIT {
             return Err(Malformed.into());
         }
-        self.remaining = length;
-        self.body = wanted.then(|| Vec::with_capacity(length));
-        if length == 0 {
-            self.header_len = 0;
-            if self.body.take().is_some() {
-                visit(Seen::Body(tag, &[]))?;
-            }
+        let Some((body, next)) = rest.split_at_checked(length) else {
+            self.header = header;
+            self.remaining = length;
+            self.body = wanted.then(|| Vec::with_capacity(length));
+            return self.go_on(rest, visit);
+        };
+        if wanted {
+            visit(Seen::Body(tag, body))?;
         }
-        Ok(())
+        Ok(next)
+    }
+
+    /// A message goes on. Gives back what belongs to the next.
+    fn go_on<'a, E: From<Malformed>>(
+        &mut self,
+        bytes: &'a [u8],
+        visit: &mut impl FnMut(Seen<'_>) -> Result<bool, E>,
+    ) -> Result<&'a [u8], E> {
+        let (part, next) = bytes.split_at(bytes.len().min(self.remaining));
+        if let Some(body) = &mut self.body {
+            body.extend_from_slice(part);
+        }
+        self.remaining -= part.len();
+        if self.remaining == 0
+            && let Some(body) = self.body.take()
+        {
+            visit(Seen::Body(self.header[0], &body))?;
+        }
+        Ok(next)
     }
 }
 

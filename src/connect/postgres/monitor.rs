@@ -4,8 +4,6 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Wake, Waker};
 
-use futures_util::task::AtomicWaker;
-
 use super::authentication::LoginMethod;
 
 /// Where a session stands.
@@ -34,10 +32,9 @@ pub struct SessionMonitor(pub(super) Arc<Shared>);
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// Requests sent that ReadyForQuery answers. The start-up counts as one.
-    requested: AtomicU64,
-    /// ReadyForQuery messages received.
-    answered: AtomicU64,
+    /// Requests sent that ReadyForQuery has not answered yet. The start-up counts as one. Written by
+    /// the stream's guard alone, so that no read and write of it need to be one.
+    unanswered: AtomicU64,
     /// Status byte of the last ReadyForQuery.
     status: AtomicU8,
     /// Whether the last write had to wait for the socket: then bytes may still be in the driver.
@@ -50,7 +47,12 @@ pub(super) struct Shared {
     handed_over: AtomicBool,
     ended: AtomicBool,
     task: AtomicU8,
-    parent: AtomicWaker,
+}
+
+/// Wakes the driver's task, and says so before.
+pub(super) struct Bell {
+    shared: Arc<Shared>,
+    task: Waker,
 }
 
 /// States of the driver's task.
@@ -61,8 +63,7 @@ const WOKEN: u8 = 2;
 impl SessionMonitor {
     pub(super) fn new() -> Self {
         Self(Arc::new(Shared {
-            requested: AtomicU64::new(1),
-            answered: AtomicU64::new(0),
+            unanswered: AtomicU64::new(1),
             status: AtomicU8::new(b'I'),
             write_blocked: AtomicBool::new(false),
             listening: AtomicBool::new(false),
@@ -72,7 +73,6 @@ impl SessionMonitor {
             handed_over: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             task: AtomicU8::new(WOKEN),
-            parent: AtomicWaker::new(),
         }))
     }
 
@@ -116,16 +116,22 @@ impl SessionMonitor {
 
 impl Shared {
     pub(super) fn count_requests(&self, requests: u64) {
-        self.requested.fetch_add(requests, Ordering::Release);
+        self.set_unanswered(|unanswered| unanswered.wrapping_add(requests));
     }
 
     /// One of the requests counted will not be answered by itself.
     pub(super) fn uncount_request(&self) {
-        self.requested.fetch_sub(1, Ordering::Release);
+        self.set_unanswered(|unanswered| unanswered.wrapping_sub(1));
     }
 
     pub(super) fn is_all_answered(&self) -> bool {
-        self.requested.load(Ordering::Acquire) == self.answered.load(Ordering::Acquire)
+        self.unanswered.load(Ordering::Acquire) == 0
+    }
+
+    /// Wraps where the server answers what nobody asked, which ends the driver.
+    fn set_unanswered(&self, change: impl FnOnce(u64) -> u64) {
+        let unanswered = self.unanswered.load(Ordering::Relaxed);
+        self.unanswered.store(change(unanswered), Ordering::Release);
     }
 
     /// Within a poll of the driver: whether its last read found nothing more. Seen by others with
@@ -136,7 +142,7 @@ impl Shared {
 
     pub(super) fn ready_for_query(&self, status: u8) {
         self.status.store(status, Ordering::Release);
-        self.answered.fetch_add(1, Ordering::Release);
+        self.uncount_request();
     }
 
     pub(super) fn set_proven(&self) {
@@ -167,9 +173,8 @@ impl Shared {
         }
     }
 
-    /// Before the driver is polled: `parent` is who wakes its task.
-    pub(super) fn begin_poll(&self, parent: &Waker) {
-        self.parent.register(parent);
+    /// Before the driver is polled.
+    pub(super) fn begin_poll(&self) {
         // A driver that cannot deliver an answer does not read at all.
         self.set_listening(false);
         self.task.store(POLLING, Ordering::Release);
@@ -188,27 +193,47 @@ impl Shared {
     }
 }
 
-impl Wake for Shared {
+impl Bell {
+    /// A bell for the task that this waker wakes.
+    pub(super) fn new(shared: &Arc<Shared>, task: &Waker) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            task: task.clone(),
+        }
+    }
+
+    /// Whether it wakes the same task as this waker.
+    pub(super) fn is_of(&self, task: &Waker) -> bool {
+        self.task.will_wake(task)
+    }
+}
+
+impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.task.store(WOKEN, Ordering::Release);
-        self.parent.wake();
+        self.shared.task.store(WOKEN, Ordering::Release);
+        self.task.wake_by_ref();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::task::Waker;
 
-    use super::{SessionMonitor, SessionState};
+    use super::{Bell, SessionMonitor, SessionState};
+
+    fn bell(monitor: &SessionMonitor) -> Waker {
+        Waker::from(Arc::new(Bell::new(&monitor.0, Waker::noop())))
+    }
 
     fn rested() -> SessionMonitor {
         let monitor = SessionMonitor::new();
         monitor.0.ready_for_query(b'I');
-        monitor.0.begin_poll(Waker::noop());
+        monitor.0.begin_poll();
         monitor.0.set_listening(true);
         monitor.0.end_poll();
         monitor
@@ -232,11 +257,11 @@ mod tests {
     #[test]
     fn a_queued_request_is_seen_before_the_driver_runs() {
         let monitor = rested();
-        Waker::from(monitor.0.clone()).wake_by_ref();
+        bell(&monitor).wake_by_ref();
         assert_eq!(monitor.state(), SessionState::Unsettled);
-        monitor.0.begin_poll(Waker::noop());
+        monitor.0.begin_poll();
         monitor.0.set_listening(true);
-        Waker::from(monitor.0.clone()).wake_by_ref();
+        bell(&monitor).wake_by_ref();
         monitor.0.end_poll();
         assert_eq!(
             monitor.state(),
@@ -248,10 +273,10 @@ mod tests {
     #[test]
     fn a_driver_that_stopped_reading_is_unsettled_though_everything_has_come() {
         let monitor = rested();
-        monitor.0.begin_poll(Waker::noop());
+        monitor.0.begin_poll();
         monitor.0.end_poll();
         assert_eq!(monitor.state(), SessionState::Unsettled);
-        monitor.0.begin_poll(Waker::noop());
+        monitor.0.begin_poll();
         monitor.0.set_listening(false);
         monitor.0.set_listening(true);
         monitor.0.end_poll();
@@ -262,7 +287,7 @@ mod tests {
     fn an_ended_task_stays_ended() {
         let monitor = rested();
         monitor.0.end();
-        Waker::from(monitor.0.clone()).wake();
+        bell(&monitor).wake();
         assert_eq!(monitor.state(), SessionState::Closed);
     }
 

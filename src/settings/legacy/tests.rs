@@ -210,6 +210,8 @@ fn what_has_no_effect_is_warned_of_by_name() {
         ("MYSQL_OPT_RECONNECT=1", "MYSQL_OPT_RECONNECT has no effect"),
         ("MYSQL_OPT_LOCAL_INFILE=0", "no local file is ever sent"),
         ("CLIENT_COMPRESS", "CLIENT_COMPRESS has no effect"),
+        ("CLIENT_TURBO", "the option CLIENT_TURBO is not known"),
+        ("CLIENT_word1", "item 1 is not known"),
         ("CLIENT_SSL=1", "TLS is required"),
         ("CLIENT_INTERACTIVE=1", "CLIENT_INTERACTIVE has no effect"),
         ("options=-cgeqo=off", "options has no effect"),

@@ -72,11 +72,13 @@ pub(in crate::settings) fn translate(text: &str, engine: Option<Engine>) -> Tran
     translation
 }
 
-/// An unknown name is told only when it has the form of a name and a value after it: anything else
-/// may be the tail of a password that holds a semicolon.
+/// An unknown name is told only when it has the form of a name and a value after it, or of one of
+/// MySQL's flags: anything else may be the tail of a password that holds a semicolon.
 fn unknown(option: &Opt, index: usize) -> String {
     let name = &option.name;
-    let plain = option.value.is_some()
+    let flag = |byte: u8| byte.is_ascii_uppercase() || byte == b'_';
+    let is_flag = name.starts_with("CLIENT_") && name.bytes().all(flag);
+    let plain = (option.value.is_some() || is_flag)
         && (1..=40).contains(&name.len())
         && name
             .bytes()

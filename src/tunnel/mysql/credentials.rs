@@ -3,11 +3,12 @@
 use mysql_common::scramble::{create_response_for_ed25519, scramble_native, scramble_sha256};
 use zeroize::Zeroizing;
 
-use super::login::{CACHING_SHA2, ED25519, NATIVE, SHA256};
+use super::login::{CACHING_SHA2, NATIVE, SHA256};
 use crate::code::{ErrorCode, Stage};
 use crate::failure::{Failure, hearsay};
 use crate::secret::Secret;
 use crate::settings::Settings;
+use crate::wire::mysql::ED25519;
 
 /// Who the tunnel is to the server.
 pub(super) struct Credentials {

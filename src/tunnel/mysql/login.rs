@@ -14,11 +14,10 @@ use crate::tunnel::context::Shared;
 use crate::tunnel::outcome::{Ended, ServerStream};
 use crate::tunnel::upstream::{Reached, Server};
 use crate::wire::SslRequest;
-use crate::wire::mysql::{Answer, Capabilities, Channel, Greeting, LARGEST, Response};
+use crate::wire::mysql::{Answer, Capabilities, Channel, ED25519, Greeting, LARGEST, Response};
 
 pub(super) const NATIVE: &[u8] = b"mysql_native_password";
 pub(super) const CACHING_SHA2: &[u8] = b"caching_sha2_password";
-pub(super) const ED25519: &[u8] = b"client_ed25519";
 pub(super) const SHA256: &[u8] = b"sha256_password";
 /// The methods in which a password is not given away at once: what a server that nobody vouches for
 /// may ask for.

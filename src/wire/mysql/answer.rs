@@ -2,6 +2,10 @@
 
 use super::fields::Fields;
 
+/// A method of MariaDB's. Its nonce is [`ED25519_NONCE`] bytes of any value and nothing behind them.
+pub(crate) const ED25519: &[u8] = b"client_ed25519";
+const ED25519_NONCE: usize = 32;
+
 /// A server's packet between the client's response and the end of the login.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Answer<'a> {
@@ -40,8 +44,13 @@ impl<'a> Answer<'a> {
             0xfe if body.is_empty() => Self::OldSwitch,
             0xfe => match fields.until_zero() {
                 Some(plugin) => {
-                    let nonce = fields.rest();
-                    let nonce = nonce.strip_suffix(&[0]).unwrap_or(nonce);
+                    let rest = fields.rest();
+                    // The nonces of the others hold no zero, and end with one.
+                    let whole = plugin == ED25519 && rest.len() == ED25519_NONCE;
+                    let nonce = match rest.strip_suffix(&[0]) {
+                        Some(nonce) if !whole => nonce,
+                        _ => rest,
+                    };
                     Self::Switch { plugin, nonce }
                 }
                 None => Self::Unknown,
@@ -121,6 +130,20 @@ mod tests {
                 Answer::Switch {
                     plugin: b"mysql_clear_password",
                     nonce: b"",
+                },
+            ),
+            (
+                b"\xfeclient_ed25519\0of 32 bytes, the last one zero!\0",
+                Answer::Switch {
+                    plugin: b"client_ed25519",
+                    nonce: b"of 32 bytes, the last one zero!\0",
+                },
+            ),
+            (
+                b"\xfeclient_ed25519\0of 32 bytes and a zero behind it\0",
+                Answer::Switch {
+                    plugin: b"client_ed25519",
+                    nonce: b"of 32 bytes and a zero behind it",
                 },
             ),
             (

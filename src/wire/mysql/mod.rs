@@ -11,7 +11,7 @@ mod fields;
 mod greeting;
 mod response;
 
-pub(crate) use self::answer::{Answer, ErrorPacket};
+pub(crate) use self::answer::{Answer, ED25519, ErrorPacket};
 pub(crate) use self::capabilities::Capabilities;
 pub(crate) use self::channel::{Broken, Channel};
 pub(crate) use self::greeting::Greeting;

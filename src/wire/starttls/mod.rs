@@ -2,7 +2,9 @@
 //!
 //! When it is answered with yes, the next byte on the stream must be TLS.
 
+#[cfg(feature = "mysql")]
 pub(crate) mod mysql;
+#[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 
 use std::io;

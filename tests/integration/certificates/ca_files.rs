@@ -10,7 +10,7 @@ use wa_db_lab::run::finish;
 use wa_db_lab::server::{Engine, TestServers};
 
 use super::trust::{UNTRUSTED, expect_seen, expect_would_fail, stage};
-use crate::support::{Variables, check, text, with};
+use crate::support::{Variables, check, text, unreadable_store, with};
 use crate::verdict::{PASSES, both, by_library, on_each, trusting};
 
 /// A CA file beside the servers' own.
@@ -135,10 +135,7 @@ fn p08_without_a_ca_file_the_system_store_decides() {
 fn p08_with_a_ca_file_a_check_leaves_the_system_store_unread() {
     let servers = TestServers::shared();
     let directory = tempfile::tempdir().unwrap();
-    // Whoever opens it waits for someone to write.
-    let store = directory.path().join("store");
-    let made = Command::new("mkfifo").arg(&store).status().unwrap();
-    assert!(made.success());
+    let store = unreadable_store(directory.path());
     on_each(servers.all(), |server| {
         let variables = trusting(server, servers.ca_file());
         let variables = with(&variables, [("SSL_CERT_FILE", text(&store))]);

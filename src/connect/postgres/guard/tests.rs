@@ -186,7 +186,7 @@ fn replay(what: &str, parts: &[Says]) {
                     || (what.starts_with("not even") && tags == b"Z")
             }
         };
-        monitor.0.begin_poll(std::task::Waker::noop());
+        monitor.0.begin_poll();
         monitor.0.set_listening(true);
         monitor.0.end_poll();
         let expected = if settled {

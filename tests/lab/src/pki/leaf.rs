@@ -25,12 +25,13 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// From an hour ago for so many days.
+    /// From an hour ago for so many days, and two hours more, so that the count of whole days
+    /// does not change while a test looks.
     pub fn days(days: i64) -> Self {
         let now = OffsetDateTime::now_utc();
         Self {
             not_before: now - Duration::hours(1),
-            not_after: now + Duration::days(days),
+            not_after: now + Duration::days(days) + Duration::hours(2),
         }
     }
 
