@@ -79,13 +79,19 @@ impl Proxy {
 
     /// Resets every connection, at both ends.
     pub fn reset_all(&self) {
-        for socket in lock(&self.net.sockets).drain(..) {
-            if let Some(socket) = socket.upgrade() {
-                // Nothing is sent until the last owner closes; then a reset is. Ending the reading
-                // direction only wakes the pumps. An error means that the peer was faster.
-                let _ = SockRef::from(&*socket).set_linger(Some(Duration::ZERO));
-                let _ = socket.shutdown(Shutdown::Read);
-            }
+        let sockets: Vec<_> = lock(&self.net.sockets)
+            .drain(..)
+            .filter_map(|socket| socket.upgrade())
+            .collect();
+        // Nothing is sent until the last owner closes; then a reset is. All are marked before the
+        // first pump wakes, or it would pass an ordinary close on to an end not marked yet. An
+        // error means that the peer was faster.
+        for socket in &sockets {
+            let _ = SockRef::from(&**socket).set_linger(Some(Duration::ZERO));
+        }
+        // Ending the reading direction only wakes the pumps.
+        for socket in &sockets {
+            let _ = socket.shutdown(Shutdown::Read);
         }
     }
 
