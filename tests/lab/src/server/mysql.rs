@@ -70,6 +70,8 @@ pub(super) fn command(engine: Engine, home: &Home, options: &ServerOptions, port
         .arg(format!("--bind-address={}", addresses()))
         .arg(format!("--socket={}", socket(home).display()))
         .arg(format!("--pid-file={}", home.run().join("pid").display()))
+        // A MariaDB that starts deletes what looks like temporary tables, whosever they are.
+        .arg(format!("--tmpdir={}", home.run().display()))
         .arg("--skip-name-resolve")
         .args(["--max-connections=300", "--max-connect-errors=4294967295"])
         .args(["--performance-schema=OFF", "--innodb-buffer-pool-size=32M"])
