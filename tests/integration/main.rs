@@ -23,6 +23,7 @@ mod pool;
 mod relay;
 mod reports;
 mod resumption;
+mod second_look;
 mod secrets;
 mod service;
 mod support;

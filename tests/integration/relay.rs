@@ -17,7 +17,7 @@ const SOON: Duration = Duration::from_secs(20);
 /// A policy that the driver's own TLS could not say, and nothing else out of the ordinary.
 const WIRE: (&str, &str) = ("WA_DB_SECURITY_LEVEL", "OLD");
 
-fn connector(server: &Server, ca_file: &Path, more: &[(&str, &str)]) -> MySqlConnector {
+pub(crate) fn connector(server: &Server, ca_file: &Path, more: &[(&str, &str)]) -> MySqlConnector {
     let mut variables = server.env();
     variables.insert("WA_DB_SSL_CA".to_owned(), ca_file.display().to_string());
     for (name, value) in [WIRE].iter().chain(more) {
@@ -204,70 +204,4 @@ async fn connect_that_is_given_up_at_any_point_leaves_no_session() {
         .expect("sessions stay");
     })
     .await;
-}
-
-/// Enough that a nonce which ends with a zero, once in 256, is missed by 2 runs in 100 at most.
-const LOGINS: usize = 1000;
-
-/// `mysql_common` 0.37 drops a zero from the end of every nonce that it is sent.
-#[tokio::test(flavor = "multi_thread")]
-async fn ed25519_logs_in_every_time_though_one_nonce_in_256_ends_with_a_zero() {
-    let servers = TestServers::shared();
-    let server = servers.of(Engine::MariaDb);
-    let user = ("WA_DB_USERNAME", ED25519_USER);
-    let logins = async |level, unlucky| {
-        let connector = connector(
-            server,
-            servers.ca_file(),
-            &[user, ("WA_DB_SECURITY_LEVEL", level)],
-        );
-        let_in(&connector, unlucky).await;
-        for login in 0..LOGINS {
-            match connector.connect().await {
-                Ok(connection) => connection.conn.disconnect().await.unwrap(),
-                Err(error) => panic!("login {login} at level {level:?}: {error}"),
-            }
-        }
-    };
-    // Without a level, TLS is the driver's own.
-    tokio::join!(logins("OLD", 0), logins("", 3));
-}
-
-/// Logs in once. At the direct depth, what was good once is tried again, and while nothing has been good
-/// yet one login in 256 is refused.
-async fn let_in(connector: &MySqlConnector, unlucky: usize) {
-    let mut first = connector.connect().await;
-    for _ in 0..unlucky {
-        if first.is_err() {
-            first = connector.connect().await;
-        }
-    }
-    first.unwrap().conn.disconnect().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_password_that_was_good_and_is_not_any_more_is_refused_at_the_second_look_too() {
-    let servers = TestServers::shared();
-    let server = servers.of(Engine::MariaDb);
-    let set = |verb, password| {
-        server.sql(&format!(
-            "{verb} USER second_look@'127.0.0.1' IDENTIFIED VIA ed25519 USING PASSWORD('{password}')"
-        ));
-    };
-    set("CREATE", server.password());
-    let direct = [
-        ("WA_DB_USERNAME", "second_look"),
-        ("WA_DB_NAME", ""),
-        ("WA_DB_SECURITY_LEVEL", ""),
-    ];
-    let connector = connector(server, servers.ca_file(), &direct);
-    let_in(&connector, 3).await;
-    set("ALTER", "another");
-    for _ in 0..2 {
-        let error = connector.connect().await.unwrap_err();
-        assert_eq!(error.code(), ErrorCode::AuthenticationFailed, "{error}");
-        assert_eq!((error.attempts().len(), error.is_retryable()), (1, false));
-    }
-    set("ALTER", server.password());
-    let_in(&connector, 3).await;
 }

@@ -2,7 +2,9 @@
 
 mod connector;
 mod failure;
+mod login;
 mod meeting;
+mod options;
 mod pump;
 mod relay;
 pub(crate) mod session;

@@ -14,8 +14,8 @@ use futures_util::future::try_join;
 use mysql_async::{Conn, OptsBuilder};
 use tokio::net::UnixStream;
 
-use super::connector::dial_and_login;
 use super::failure::{self, Reached, broke_off};
+use super::login::dial_and_login;
 use super::meeting::Meeting;
 use super::pump;
 use crate::code::{ErrorCode, Stage};

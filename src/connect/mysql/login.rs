@@ -1,0 +1,220 @@
+//! One login at one server of the list: [`Login`], by its socket, by the relay, or by the driver's own
+//! dial.
+
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use futures_util::FutureExt;
+use mysql_async::{Conn, Opts, OptsBuilder};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, timeout};
+
+use super::failure::{self, Reached};
+use super::relay;
+use crate::code::{ErrorCode, Stage};
+use crate::connect::after_tls;
+use crate::connect::sequence::Turn;
+use crate::endpoint::{Endpoint, Host};
+use crate::failure::Failure;
+use crate::settings::{Depth, Settings};
+use crate::tls::TlsPolicy;
+use crate::wire::{Dialer, Greeted, Rejected, dial, greeting_on, resolve};
+
+/// MySQL's own versions are below it.
+const FIRST_OF_MARIADB: u16 = 10;
+
+/// Whether a login that was refused deserves a second look.
+///
+/// The driver gets one proof of ed25519 in 256 wrong, a method that MariaDB alone has. That cannot be
+/// told from a wrong password, so a connector looks again once, and once more for each login that
+/// passed: an account is not locked for it.
+pub(super) struct SecondLook(AtomicBool);
+
+impl SecondLook {
+    pub(super) fn new() -> Self {
+        Self(AtomicBool::new(true))
+    }
+
+    /// Notes that a login passed.
+    pub(super) fn let_in(&self, conn: &Conn) {
+        let is_mariadb = conn.server_version().0 >= FIRST_OF_MARIADB;
+        self.0.store(is_mariadb, Ordering::Relaxed);
+    }
+
+    fn is_due(&self, failure: &Failure) -> bool {
+        failure.code() == ErrorCode::AuthenticationFailed && self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// Everything that one login needs.
+pub(super) struct Login<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) dialer: &'a Dialer,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) policy: &'a TlsPolicy,
+    pub(super) turn: &'a Turn,
+    pub(super) second_look: &'a SecondLook,
+    /// Password included.
+    pub(super) options: OptsBuilder,
+}
+
+/// A session, and when the server's certificate ends if that was seen.
+type LoggedIn = (Conn, Option<SystemTime>);
+
+impl Login<'_> {
+    /// Dials and logs in.
+    ///
+    /// # Errors
+    /// Every stage from `resolve` to `session`.
+    ///
+    /// # Cancel Safety
+    /// Dropping the future closes what was opened.
+    pub(super) async fn run(self) -> Result<LoggedIn, Failure> {
+        let (conn, expires) = match (self.endpoint.host(), self.policy.depth()) {
+            (Host::Socket(path), _) => (self.by_socket(path).await?, None),
+            // In a box, so that the driver's own way does not carry the room this needs.
+            (_, Depth::Wire(_)) => Box::pin(self.at_wire_depth()).await?,
+            (_, Depth::Direct) => self.at_direct_depth().await?,
+        };
+        self.second_look.let_in(&conn);
+        Ok((conn, expires))
+    }
+
+    async fn by_socket(&self, path: &Path) -> Result<Conn, Failure> {
+        self.turn.progress.enter(Stage::Connect);
+        let password = self.settings.password();
+        let log_in = async || {
+            let login = dial_and_login(self.options.clone()).await;
+            login.map_err(|error| failure::of_login(&error, Reached::Socket, password))
+        };
+        let failure = match log_in().await {
+            Ok(conn) => return Ok(conn),
+            Err(failure) => failure,
+        };
+        // Another nonce is drawn, which does it but once in 65,536.
+        let again = self.look_again(&failure, async {
+            let mut stream = UnixStream::connect(path).await.ok()?;
+            let greeting = greeting_on(&mut stream).await.ok()?;
+            drop(stream);
+            if !greeting.is_mariadb() {
+                return None;
+            }
+            log_in().await.ok()
+        });
+        again.await.ok_or(failure)
+    }
+
+    async fn at_wire_depth(&self) -> Result<LoggedIn, Failure> {
+        let Turn { progress, deadline } = self.turn;
+        let relayed = async |address, stream| {
+            let greeted = Greeted::read(address, stream).await?;
+            self.by_relay(greeted).await
+        };
+        let opened = self
+            .dialer
+            .each(self.endpoint, *deadline, progress, relayed);
+        opened.await.map_err(|rejected| rejected.failure)
+    }
+
+    async fn by_relay(&self, greeted: Greeted) -> Result<LoggedIn, Rejected> {
+        let way = relay::Way {
+            dialer: self.dialer,
+            endpoint: self.endpoint,
+            policy: self.policy,
+            password: self.settings.password(),
+            progress: &self.turn.progress,
+        };
+        let (conn, facts) = relay::open(way, greeted, self.options.clone()).await?;
+        Ok((conn, facts.expires))
+    }
+
+    async fn at_direct_depth(&self) -> Result<LoggedIn, Failure> {
+        let Self {
+            settings,
+            dialer,
+            endpoint,
+            policy,
+            ..
+        } = self;
+        let progress = &self.turn.progress;
+        let addresses = resolve::resolve(endpoint, settings.allowed_networks()).await?;
+        progress.enter(Stage::Connect);
+        // Each of a server's addresses would count the same wrong password once more, until the
+        // account is locked.
+        let goes_on = |failure: &Failure| !failure.is_refused_login();
+        let attempts = match dial::race(&addresses, |at| self.by_driver(at), goes_on).await {
+            Ok((address, conn)) => {
+                progress.at(address);
+                return Ok((conn, None));
+            }
+            Err(attempts) => attempts,
+        };
+        let deciding = attempts.into_iter().reduce(|one, other| {
+            let later = other.1.decides_over(&one.1);
+            if later { other } else { one }
+        });
+        let Some((address, failure)) = deciding else {
+            return Err(dial::no_address());
+        };
+        let again = self.look_again(&failure, async {
+            let stream = dial::one(address).await.ok()?;
+            let greeted = Greeted::read(address, stream).await.ok()?;
+            if !greeted.greeting.is_mariadb() {
+                return None;
+            }
+            self.by_relay(greeted).await.ok()
+        });
+        if let Some(logged_in) = Box::pin(again).await {
+            progress.at(address);
+            return Ok(logged_in);
+        }
+        let explained = after_tls::explain(dialer, failure, endpoint, address, policy).await;
+        // Only now: a deadline that passes during a look must not stand for what is known already.
+        progress.at(address);
+        Err(explained)
+    }
+
+    async fn by_driver(&self, address: SocketAddr) -> Result<Conn, Failure> {
+        // The driver resolves for itself unless it is given the address.
+        let options = self.options.clone().resolved_ips(Some(vec![address.ip()]));
+        dial_and_login(options).await.map_err(|error| {
+            let reached = Reached::Address {
+                address,
+                policy: self.policy,
+                name: &self.policy.name_for(self.endpoint.host()),
+            };
+            let failure = failure::of_login(&error, reached, self.settings.password());
+            self.turn.progress.failed(address, failure.clone());
+            failure
+        })
+    }
+
+    /// Logs in once more if that is due. What keeps it from an answer is no news: the refusal stands. Nor
+    /// does it use up the time, or the deadline would be told of instead.
+    async fn look_again<T>(
+        &self,
+        refusal: &Failure,
+        log_in: impl Future<Output = Option<T>>,
+    ) -> Option<T> {
+        if !self.second_look.is_due(refusal) {
+            return None;
+        }
+        tracing::debug!(endpoint = %self.endpoint, "refused: once more, if it is a MariaDB");
+        let left = self.turn.deadline.saturating_duration_since(Instant::now());
+        timeout(left / 2, log_in).await.ok().flatten()
+    }
+}
+
+/// The driver's own connect. It panics where a server asks for a login method that was not compiled
+/// in (MariaDB's `parsec`) or switches methods twice; a server must not be able to end a task of
+/// ours, so that counts as an error like any other.
+pub(super) async fn dial_and_login(options: impl Into<Opts>) -> Result<Conn, mysql_async::Error> {
+    // What the driver leaves behind is dropped with its future: nothing of it is seen again.
+    AssertUnwindSafe(Conn::new(options))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(failure::driver_gave_up()))
+}
