@@ -55,6 +55,8 @@ use crate::endpoint::{Endpoint, Engine};
 pub struct Settings {
     role: Role,
     engine: Engine,
+    #[cfg(feature = "mysql")]
+    is_mariadb: bool,
     endpoints: Vec<Endpoint>,
     username: String,
     password: PasswordSource,
@@ -129,6 +131,13 @@ impl Settings {
     /// The protocol to speak.
     pub fn engine(&self) -> Engine {
         self.engine
+    }
+
+    /// Whether the engine is said to be `MariaDB`. One may also be said to be `MySQL`, whose protocol it
+    /// speaks.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn is_mariadb(&self) -> bool {
+        self.is_mariadb
     }
 
     /// Refuses settings of another engine than the one that `wanted` stands for. A service that

@@ -37,4 +37,4 @@ pub(crate) use self::progress::Progress;
 pub use self::progress::StageTimes;
 pub use self::report::{LostReports, flush_reports};
 #[cfg(feature = "mysql")]
-pub(crate) use self::starttls::mysql::{SslRequest, greeting_on};
+pub(crate) use self::starttls::mysql::SslRequest;

@@ -101,7 +101,7 @@ impl MySqlConnector {
             dialer: Dialer::new(settings),
             packet_limit,
             files,
-            second_look: SecondLook::new(),
+            second_look: SecondLook::new(settings),
         }))
     }
 

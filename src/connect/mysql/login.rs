@@ -3,13 +3,11 @@
 
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use futures_util::FutureExt;
 use mysql_async::{Conn, Opts, OptsBuilder};
-use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 
 use super::failure::{self, Reached};
@@ -21,7 +19,7 @@ use crate::endpoint::{Endpoint, Host};
 use crate::failure::Failure;
 use crate::settings::{Depth, Settings};
 use crate::tls::TlsPolicy;
-use crate::wire::{Dialer, Greeted, Rejected, dial, greeting_on, resolve};
+use crate::wire::{Dialer, Greeted, Progress, Rejected, dial, resolve};
 
 /// MySQL's own versions are below it.
 const FIRST_OF_MARIADB: u16 = 10;
@@ -29,23 +27,31 @@ const FIRST_OF_MARIADB: u16 = 10;
 /// Whether a login that was refused deserves a second look.
 ///
 /// The driver gets one proof of ed25519 in 256 wrong, a method that MariaDB alone has. That cannot be
-/// told from a wrong password, so a connector looks again once, and once more for each login that
-/// passed: an account is not locked for it.
-pub(super) struct SecondLook(AtomicBool);
+/// told from a wrong password, so a connector to a MariaDB looks again once, and once more after each
+/// login that passed; more often, and an account could be locked for it.
+pub(super) struct SecondLook {
+    is_mariadb: bool,
+    is_due: AtomicBool,
+}
 
 impl SecondLook {
-    pub(super) fn new() -> Self {
-        Self(AtomicBool::new(true))
+    pub(super) fn new(settings: &Settings) -> Self {
+        let is_mariadb = settings.is_mariadb();
+        Self {
+            is_mariadb,
+            is_due: AtomicBool::new(is_mariadb),
+        }
     }
 
     /// Notes that a login passed.
     pub(super) fn let_in(&self, conn: &Conn) {
-        let is_mariadb = conn.server_version().0 >= FIRST_OF_MARIADB;
-        self.0.store(is_mariadb, Ordering::Relaxed);
+        let is_mariadb = self.is_mariadb || conn.server_version().0 >= FIRST_OF_MARIADB;
+        self.is_due.store(is_mariadb, Ordering::Relaxed);
     }
 
     fn is_due(&self, failure: &Failure) -> bool {
-        failure.code() == ErrorCode::AuthenticationFailed && self.0.swap(false, Ordering::Relaxed)
+        failure.code() == ErrorCode::AuthenticationFailed
+            && self.is_due.swap(false, Ordering::Relaxed)
     }
 }
 
@@ -74,7 +80,7 @@ impl Login<'_> {
     /// Dropping the future closes what was opened.
     pub(super) async fn run(self) -> Result<LoggedIn, Failure> {
         let (conn, expires) = match (self.endpoint.host(), self.policy.depth()) {
-            (Host::Socket(path), _) => (self.by_socket(path).await?, None),
+            (Host::Socket(_), _) => (self.by_socket().await?, None),
             // In a box, so that the driver's own way does not carry the room this needs.
             (_, Depth::Wire(_)) => Box::pin(self.at_wire_depth()).await?,
             (_, Depth::Direct) => self.at_direct_depth().await?,
@@ -83,7 +89,7 @@ impl Login<'_> {
         Ok((conn, expires))
     }
 
-    async fn by_socket(&self, path: &Path) -> Result<Conn, Failure> {
+    async fn by_socket(&self) -> Result<Conn, Failure> {
         self.turn.progress.enter(Stage::Connect);
         let password = self.settings.password();
         let log_in = async || {
@@ -95,15 +101,7 @@ impl Login<'_> {
             Err(failure) => failure,
         };
         // Another nonce is drawn, which does it but once in 65,536.
-        let again = self.look_again(&failure, async {
-            let mut stream = UnixStream::connect(path).await.ok()?;
-            let greeting = greeting_on(&mut stream).await.ok()?;
-            drop(stream);
-            if !greeting.is_mariadb() {
-                return None;
-            }
-            log_in().await.ok()
-        });
+        let again = self.look_again(&failure, async { log_in().await.ok() });
         again.await.ok_or(failure)
     }
 
@@ -111,7 +109,7 @@ impl Login<'_> {
         let Turn { progress, deadline } = self.turn;
         let relayed = async |address, stream| {
             let greeted = Greeted::read(address, stream).await?;
-            self.by_relay(greeted).await
+            self.by_relay(greeted, progress).await
         };
         let opened = self
             .dialer
@@ -119,13 +117,13 @@ impl Login<'_> {
         opened.await.map_err(|rejected| rejected.failure)
     }
 
-    async fn by_relay(&self, greeted: Greeted) -> Result<LoggedIn, Rejected> {
+    async fn by_relay(&self, greeted: Greeted, progress: &Progress) -> Result<LoggedIn, Rejected> {
         let way = relay::Way {
             dialer: self.dialer,
             endpoint: self.endpoint,
             policy: self.policy,
             password: self.settings.password(),
-            progress: &self.turn.progress,
+            progress,
         };
         let (conn, facts) = relay::open(way, greeted, self.options.clone()).await?;
         Ok((conn, facts.expires))
@@ -162,10 +160,9 @@ impl Login<'_> {
         let again = self.look_again(&failure, async {
             let stream = dial::one(address).await.ok()?;
             let greeted = Greeted::read(address, stream).await.ok()?;
-            if !greeted.greeting.is_mariadb() {
-                return None;
-            }
-            self.by_relay(greeted).await.ok()
+            // At this depth nobody is told of the stages within.
+            let progress = Progress::start(Stage::Connect);
+            self.by_relay(greeted, &progress).await.ok()
         });
         if let Some(logged_in) = Box::pin(again).await {
             progress.at(address);
@@ -202,9 +199,9 @@ impl Login<'_> {
         if !self.second_look.is_due(refusal) {
             return None;
         }
-        tracing::debug!(endpoint = %self.endpoint, "refused: once more, if it is a MariaDB");
+        tracing::debug!(endpoint = %self.endpoint, "refused: once more, since the driver may be wrong");
         let left = self.turn.deadline.saturating_duration_since(Instant::now());
-        timeout(left / 2, log_in).await.ok().flatten()
+        timeout(left.mul_f64(0.9), log_in).await.ok().flatten()
     }
 }
 

@@ -67,6 +67,8 @@ pub(super) fn assemble(role: Role, given: &Environment) -> Result<Settings, Sett
             let mut settings = Settings {
                 role,
                 engine,
+                #[cfg(feature = "mysql")]
+                is_mariadb: raw.engine.as_deref().is_some_and(word::is_mariadb),
                 endpoints,
                 username,
                 password,

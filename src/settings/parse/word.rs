@@ -21,6 +21,12 @@ pub(in crate::settings) fn engine(text: &str) -> Result<Engine, Fault> {
     )
 }
 
+/// Whether `WA_DB_ENGINE` says `MariaDB`, and not `MySQL`, whose protocol it is.
+#[cfg(feature = "mysql")]
+pub(in crate::settings) fn is_mariadb(text: &str) -> bool {
+    text.trim().eq_ignore_ascii_case("MARIADB")
+}
+
 /// `WA_DB_ROLE`. `both` is `None`.
 pub(in crate::settings) fn role(text: &str) -> Result<Option<Role>, Fault> {
     one_of(
@@ -146,6 +152,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[cfg(feature = "mysql")]
+    #[test]
+    fn mariadb_is_told_from_mysql() {
+        for (text, expected) in [(" MariaDB ", true), ("MYSQL", false), ("MARIA", false)] {
+            assert_eq!(is_mariadb(text), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn engine_names_ignore_case() {

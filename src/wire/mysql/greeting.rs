@@ -65,12 +65,6 @@ impl Greeting {
         })
     }
 
-    /// Whether the server says that it is a MariaDB: from 10.2 on it leaves out the flag by which it would
-    /// be a MySQL.
-    pub(crate) fn is_mariadb(&self) -> bool {
-        !self.capabilities.has(Capabilities::MYSQL)
-    }
-
     /// The payload.
     pub(crate) fn build(&self) -> Vec<u8> {
         let [low, high, upper, highest] = self.capabilities.common.to_le_bytes();
@@ -139,7 +133,6 @@ pub(super) mod tests {
             assert_eq!(greeting.version, version.as_bytes());
             assert_eq!(greeting.nonce, b"abcdefghijklmnopqrst");
             assert_eq!(greeting.capabilities.mariadb, own);
-            assert_eq!(greeting.is_mariadb(), own != 0);
             assert!(greeting.capabilities.has(Capabilities::SSL));
             assert_eq!(greeting.plugin.as_deref(), Some(plugin.as_bytes()));
             assert_eq!(greeting.build(), bytes);

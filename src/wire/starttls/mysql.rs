@@ -72,29 +72,21 @@ impl SslRequest {
 pub(in crate::wire) async fn greeting<S: AsyncRead + Unpin>(
     stream: &mut S,
 ) -> Result<Greeting, Failure> {
-    let greeting = greeting_on(stream).await?;
-    if !greeting.capabilities.has(Capabilities::SSL) {
-        return Err(refused("does not offer TLS in its greeting"));
-    }
-    Ok(greeting)
-}
-
-/// Reads the greeting of any server, also of one that is on this machine and needs no TLS.
-///
-/// # Errors
-/// As [`greeting`], but `tls_refused`.
-pub(crate) async fn greeting_on<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Greeting, Failure> {
     let payload = match Channel::new(stream).read(GREETING_LIMIT).await {
         Ok(payload) => payload,
         Err(Broken::Closed(error)) => return Err(broken(Stage::Connect, error)),
         Err(Broken::OutOfTurn { .. } | Broken::TooLong(_)) => return Err(no_greeting()),
     };
-    match payload.first() {
+    let greeting = match payload.first() {
         Some(10) => Greeting::parse(&payload)
             .ok_or_else(|| not_the_protocol(Stage::Connect, "sent a greeting that ends too early")),
         Some(0xff) => Err(turned_away(&payload)),
         _ => Err(no_greeting()),
+    }?;
+    if !greeting.capabilities.has(Capabilities::SSL) {
+        return Err(refused("does not offer TLS in its greeting"));
     }
+    Ok(greeting)
 }
 
 fn no_greeting() -> Failure {

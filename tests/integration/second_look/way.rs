@@ -3,7 +3,7 @@
 use std::future::pending;
 
 use tempfile::TempDir;
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use wa_db_lab::server::Server;
 
@@ -15,6 +15,7 @@ pub(super) enum Fate {
     Carried,
     CutOff,
     HeldUp,
+    HeldUpAfterGreeting,
 }
 
 /// A place to connect to instead of the server's own.
@@ -71,6 +72,12 @@ impl<'a> Way<'a> {
                 Fate::Carried => drop(copy_bidirectional(&mut client, &mut server).await),
                 Fate::CutOff => {}
                 Fate::HeldUp => pending().await,
+                Fate::HeldUpAfterGreeting => {
+                    let mut greeting = [0; 1024];
+                    let length = server.read(&mut greeting).await.unwrap();
+                    client.write_all(&greeting[..length]).await.unwrap();
+                    pending::<()>().await;
+                }
             }
         }
     }

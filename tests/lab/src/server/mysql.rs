@@ -21,10 +21,13 @@ pub(super) fn server_program(engine: Engine) -> PathBuf {
 }
 
 pub(super) fn initialise(engine: Engine, data: &Path, user: RunAs) -> Result<(), String> {
+    // As for a server that runs: see `command`.
+    let draft = data.parent().unwrap_or(data);
     if engine == Engine::MariaDb {
         let mut install = user.command(mariadb("mariadb-install-db"));
         install
             .current_dir("/")
+            .env("TMPDIR", draft)
             .args(["--no-defaults", "--skip-test-db", "--skip-name-resolve"])
             .args(["--auth-root-authentication-method=normal"])
             .arg("--innodb-log-file-size=8M")
@@ -34,6 +37,7 @@ pub(super) fn initialise(engine: Engine, data: &Path, user: RunAs) -> Result<(),
     let mut initialise = user.command(server_program(engine));
     initialise
         .current_dir("/")
+        .env("TMPDIR", draft)
         .args(["--no-defaults", "--initialize-insecure"])
         .arg("--innodb-redo-log-capacity=16M")
         .args(base_arguments(data));
