@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -450,9 +449,10 @@ fn check_with_a_ca_keeps_its_words_and_reads_a_piped_env_file_only_once() {
     let directory = tempfile::tempdir().unwrap();
     let ca = directory.path().join("ca.pem");
     std::fs::write(&ca, wa_db_lab::pki::Ca::root("cli root").cert_pem()).unwrap();
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    // Bound all the while, and never listened on.
+    let closed = tokio::net::TcpSocket::new_v4().unwrap();
+    closed.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = closed.local_addr().unwrap().port();
     let content = format!(
         "WA_DB_ENGINE=PGSQL\nWA_DB_HOSTNAME=127.0.0.1\nWA_DB_PORT={port}\nWA_DB_USERNAME=app\n\
          WA_DB_SSL_CA={}\n",

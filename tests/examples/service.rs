@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::thread::sleep;
+use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 /// How long a process may take to end after it was told to: twice two seconds by its own rules, and
@@ -19,6 +19,7 @@ const NOTICE: Duration = Duration::from_secs(30);
 pub(crate) struct Service {
     child: Child,
     output: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Service {
@@ -33,12 +34,16 @@ impl Service {
         let output = Arc::new(Mutex::new(String::new()));
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let kept = Arc::clone(&output);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 *kept.lock().unwrap() += &(line + "\n");
             }
         });
-        Self { child, output }
+        Self {
+            child,
+            output,
+            reader: Some(reader),
+        }
     }
 
     /// All that it has logged so far.
@@ -119,6 +124,8 @@ impl Service {
         send(signal, self.child.id());
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
+                // Its last lines may not have been read yet.
+                self.reader.take().unwrap().join().unwrap();
                 assert_eq!(status.code(), Some(0), "{}", self.said());
                 return self.said();
             }

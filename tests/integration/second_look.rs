@@ -49,12 +49,12 @@ async fn ed25519_logs_in_every_time_though_one_nonce_in_256_ends_with_a_zero() {
 
 /// Logs in by each way, with `fate` for each connection, and says what came of it and how many there were.
 async fn by_each_way(
-    server: &Server,
+    servers: &TestServers,
     more: &[(&str, &str)],
     fate: impl Fn(usize) -> Fate,
     check: impl Fn(Result<(), ConnectError>, usize),
 ) {
-    let servers = TestServers::shared();
+    let server = servers.of(Engine::MariaDb);
     for way in [Way::by_port(server).await, Way::by_socket(server)] {
         let more = [&[DIRECT, way.variable()], more].concat();
         let connector = connector(server, servers.ca_file(), &more);
@@ -83,7 +83,7 @@ async fn first_login_of_a_connector_has_its_second_look() {
         Fate::Carried
     };
     let account = [("WA_DB_USERNAME", "first_look"), ("WA_DB_NAME", "")];
-    by_each_way(server, &account, fate, |outcome, connections| {
+    by_each_way(&servers, &account, fate, |outcome, connections| {
         outcome.unwrap();
         assert_eq!(connections, 2);
     })
@@ -93,11 +93,10 @@ async fn first_login_of_a_connector_has_its_second_look() {
 #[tokio::test]
 async fn second_look_that_is_cut_off_or_held_up_leaves_the_refusal() {
     let servers = TestServers::shared();
-    let server = servers.of(Engine::MariaDb);
     let wrong = [("WA_DB_PASSWORD", "wrong"), ("WA_DB_CONNECT_TIMEOUT", "6")];
     let leaves_it = async |fate| {
         let fate = |connection| if connection == 1 { Fate::Carried } else { fate };
-        by_each_way(server, &wrong, fate, |outcome, connections| {
+        by_each_way(&servers, &wrong, fate, |outcome, connections| {
             refused(outcome);
             assert_eq!(connections, 2);
         })

@@ -98,3 +98,13 @@ pub(crate) fn unreadable_store(directory: &Path) -> PathBuf {
     assert!(made.expect("coreutils are installed").success());
     store
 }
+
+/// A port of loopback on which nobody listens, nor ever will while these tests run: it stays bound.
+pub(crate) fn closed_port() -> String {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    let any = ([127, 0, 0, 1], 0).into();
+    socket.bind(any).expect("a port is free");
+    let port = socket.local_addr().expect("it is bound").port();
+    std::mem::forget(socket);
+    port.to_string()
+}

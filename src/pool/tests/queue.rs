@@ -44,10 +44,9 @@ async fn f07_the_timeout_holds_on_the_real_clock_too() {
     let begun = std::time::Instant::now();
     assert!(pool.get().await.is_err());
     let elapsed = begun.elapsed();
-    assert!(
-        elapsed >= wait_timeout && elapsed <= wait_timeout.mul_f64(1.1),
-        "{elapsed:?}"
-    );
+    // How punctual it is, the paused clock has shown: a busy machine is late with everything.
+    let latest = wait_timeout + Duration::from_secs(4);
+    assert!(elapsed >= wait_timeout && elapsed < latest, "{elapsed:?}");
 }
 
 #[tokio::test(start_paused = true)]

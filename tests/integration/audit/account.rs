@@ -480,7 +480,7 @@ fn one_account_for_both_services_is_found_and_two_are_not() {
                 "
 ",
             );
-            server.file(&format!("{role}.env"), lines)
+            server.file(&format!("{}.{role}.env", account.name), lines)
         };
         let (one, two) = (file(&webapp, "webapp"), file(&coreapp, "coreapp"));
         let files = ["--env-file", text(&one), "--env-file", text(&two)];

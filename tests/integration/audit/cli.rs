@@ -153,8 +153,8 @@ fn two_env_files_are_the_webapps_and_the_coreapps() {
         lines.collect::<String>()
     };
     let weak = with(&variables, [("WA_DB_SSL_VERIFY", "off")]);
-    let webapp = server.file("webapp.env", lines(&weak));
-    let coreapp = server.file("coreapp.env", lines(&variables));
+    let webapp = server.file("two.webapp.env", lines(&weak));
+    let coreapp = server.file("two.coreapp.env", lines(&variables));
     let both = |first: &std::path::Path, second: &std::path::Path| {
         let files = [
             "--env-file",

@@ -5,8 +5,8 @@ use wa_db_lab::fake::SilentListener;
 use wa_db_lab::pki::Ca;
 use wa_db_lab::server::{Engine, Server, ServerOptions, TestServers};
 
-use super::lab::{closed_port, trusted, trusting};
-use crate::support::{Outcome, check, wa_db, with};
+use super::lab::{trusted, trusting};
+use crate::support::{Outcome, check, closed_port, wa_db, with};
 
 #[test]
 fn one_target_per_role_and_host_in_order() {

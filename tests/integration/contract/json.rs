@@ -196,11 +196,13 @@ fn pool_that_meets_a_limit_says_how_far_it_came_and_what_to_change() {
     let outcome = checked(&["--connections", "max"], &variables);
     assert_eq!(outcome.verdict(), (16, "server_error".into()));
     let target = outcome.target();
-    assert_eq!(target["pool"]["opened"], 3, "{target:#}");
+    // The server counts sessions that have just ended, and logins under way.
+    let opened = target["pool"]["opened"].as_u64().unwrap();
+    assert!((1..=3).contains(&opened), "{target:#}");
     let error = &target["stages"][6]["error"];
     let message = error["message"].as_str().unwrap();
     assert!(
-        message.starts_with("3 of 6 connections opened, then ")
+        message.starts_with(&format!("{opened} of 6 connections opened, then "))
             && message.contains("too many connections"),
         "{message}"
     );

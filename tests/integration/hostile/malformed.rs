@@ -99,7 +99,7 @@ fn a16_hang_up_before_any_answer_is_a_matter_of_the_connection_not_of_tls() {
     });
     each(cases, |case| {
         let fake = stand.start(case.1.clone());
-        let met = case.0.meet(&hurried(&stand.trusting(&fake)));
+        let met = case.0.meet(&patient(&stand.trusting(&fake)));
         // A reset may be there before the first byte is sent.
         let codes = ["protocol_error", "connection_refused"];
         assert_eq!(

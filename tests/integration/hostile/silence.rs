@@ -40,6 +40,11 @@ fn assert_punctual(depth: Depth, variables: &Variables, stage: &str, case: &dyn 
     let mut late = Vec::new();
     for _ in 0..ATTEMPTS {
         let met = depth.meet(variables);
+        if met.code == "timeout" && met.stage != stage {
+            // The time was up before the silence began.
+            late.push(met);
+            continue;
+        }
         met.assert_failed(stage, "timeout", case);
         assert!(met.waited > DEADLINE.mul_f64(0.9), "{case:?}: {met:?}");
         if met.waited < DEADLINE.mul_f64(1.1) && met.took < DEADLINE.mul_f64(1.1) + PROCESS {

@@ -215,7 +215,7 @@ fn nothing_below_tls_1_2_is_offered_even_where_the_system_allows_it() {
             let variables = with(
                 &stand.leading_to(listening.engine(), port),
                 [
-                    ("WA_DB_CONNECT_TIMEOUT", "1s"),
+                    ("WA_DB_CONNECT_TIMEOUT", "5s"),
                     ("OPENSSL_CONF", text(&lax)),
                 ],
             );

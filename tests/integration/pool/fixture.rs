@@ -122,3 +122,11 @@ pub(super) fn committed_rows(server: &Server, table: &str) -> usize {
         .parse()
         .unwrap()
 }
+
+/// Waits a while in small steps, so that a machine that stands still for long does not use all of it up
+/// at once.
+pub(super) async fn pause(milliseconds: u32) {
+    for _ in 0..milliseconds / 10 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wa_db::pool::Client;
 use wa_db_lab::server::{Engine, Server, TestServers};
 
-use super::fixture::{all_gone, ask, id, pool};
+use super::fixture::{all_gone, ask, id, pause, pool};
 
 /// Changes the session in a way that only a reset undoes.
 async fn set_a_variable(client: &mut Client) {
@@ -175,7 +175,7 @@ async fn fast_recycling_keeps_prepared_statements() {
 async fn abandoned(server: &Server) -> String {
     all_gone(server).await;
     // What a session that ends counts is seen a moment later.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    pause(300).await;
     match server.engine() {
         Engine::Postgres => {
             server.sql("SELECT pg_stat_force_next_flush()");

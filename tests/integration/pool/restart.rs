@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wa_db_lab::server::TestServers;
 
-use super::fixture::{all_gone, ask, pool};
+use super::fixture::{all_gone, ask, pause, pool};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f01_after_a_restart_of_the_server_the_next_checkouts_succeed() {
@@ -52,7 +52,7 @@ async fn f01_sessions_that_are_killed_while_idle_are_replaced_unseen() {
         tokio::task::block_in_place(|| server.kill_backends());
         all_gone(server).await;
         // The driver hears of it a moment later.
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        pause(500).await;
         for _ in 0..3 {
             let mut client = pool.get().await.unwrap();
             assert_eq!(

@@ -293,7 +293,7 @@ fn no_secret_is_printed_of_servers_that_lie_or_fail() {
             ("WA_DB_USERNAME", "app"),
             ("WA_DB_PASSWORD", secret),
             ("WA_DB_SSL_CA", text(&ca_file)),
-            ("WA_DB_CONNECT_TIMEOUT", "2s"),
+            ("WA_DB_CONNECT_TIMEOUT", "6s"),
         ];
         Planted::into(&with(&Variables::new(), pairs), secret)
     };

@@ -119,7 +119,7 @@ fn a01_a02_a03_a04_a05_a06_what_comes_before_tls_is_refused_and_nothing_is_sent(
         ],
         |(script, code)| {
             let fake = stand.start(script.clone());
-            let trusting = hurried(&stand.trusting(&fake));
+            let trusting = stand.trusting(&fake);
             for variables in [trusting.clone(), unverified(&trusting)] {
                 let tunnel = Tunnel::start(&PLACE, &variables);
                 let fared = fare(&tunnel);
@@ -147,7 +147,7 @@ fn a07_password_in_clear_or_as_md5_is_asked_of_no_client_for_an_unverified_serve
         ],
         |script| {
             let fake = stand.start(script.clone());
-            let variables = hurried(&stand.trusting(&fake));
+            let variables = stand.trusting(&fake);
             let tunnel = Tunnel::start(&PLACE, &unverified(&variables));
             assert_told(
                 &fare(&tunnel),
@@ -181,7 +181,7 @@ fn a08_a09_a10_server_that_cheats_within_scram_gets_no_session() {
     ];
     each(by_tunnel, |(fault, code)| {
         let fake = stand.start(PostgresScript::Scram(fault.clone()));
-        let tunnel = Tunnel::start(&PLACE, &hurried(&stand.trusting(&fake)));
+        let tunnel = Tunnel::start(&PLACE, &stand.trusting(&fake));
         assert_told(&fare(&tunnel), "28000", code, &fault);
     });
     // Only who knows the password can tell: the client itself.
@@ -193,7 +193,7 @@ fn a08_a09_a10_server_that_cheats_within_scram_gets_no_session() {
     ];
     each(by_client, |fault| {
         let fake = stand.start(PostgresScript::Scram(fault.clone()));
-        let tunnel = Tunnel::start(&PLACE, &hurried(&stand.trusting(&fake)));
+        let tunnel = Tunnel::start(&PLACE, &stand.trusting(&fake));
         assert_ne!(fare(&tunnel).words, "", "{fault:?}");
     });
 }
@@ -261,7 +261,7 @@ fn a21_live_session_in_a_black_hole_ends_with_the_drain() {
     let stand = Stand::new();
     let fake = stand.start(PostgresScript::Honest);
     let proxy = Proxy::start(fake.address()).unwrap();
-    let variables = hurried(&stand.leading_to(fake.engine(), proxy.port()));
+    let variables = stand.leading_to(fake.engine(), proxy.port());
     let mut tunnel = Tunnel::start(&[&PLACE[..], &["--drain", "1s"]].concat(), &variables);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut config = Config::new();

@@ -3,9 +3,8 @@
 use wa_db_lab::fake::{SilentListener, Unreachable};
 
 use super::super::codes::Case;
-use super::super::lab::closed_port;
 use super::resolve::at;
-use crate::support::{Outcome, Variables, check, wa_db, with};
+use crate::support::{Outcome, Variables, check, closed_port, wa_db, with};
 
 pub(in super::super) const CASES: [Case; 3] = [
     ("connection_refused", 12, || {
@@ -22,10 +21,10 @@ fn unanswered() -> Outcome {
     let listener = Unreachable::start().expect("a port is free");
     let variables = with(
         &at("127.0.0.1", &listener.port().to_string()),
-        [("WA_DB_CONNECT_TIMEOUT", "400ms")],
+        [("WA_DB_CONNECT_TIMEOUT", "1500ms")],
     );
     let outcome = check("webapp", &variables);
-    assert!(outcome.took.as_millis() >= 400, "{outcome:?}");
+    assert!(outcome.took.as_millis() >= 1500, "{outcome:?}");
     // Ten seconds are the default.
     assert!(outcome.took.as_millis() < 8000, "{outcome:?}");
     outcome
@@ -42,8 +41,8 @@ fn silence_where_mysql_would_greet_leads_to_the_engine() {
         ("WA_DB_USERNAME", "app"),
     ];
     let variables = with(&Variables::new(), pairs);
-    let whole = ["--timeout", "300ms"];
-    let each = [("WA_DB_CONNECT_TIMEOUT", "300ms")];
+    let whole = ["--timeout", "1500ms"];
+    let each = [("WA_DB_CONNECT_TIMEOUT", "1500ms")];
     for (flags, variables) in [(&whole[..], &variables), (&[], &with(&variables, each))] {
         let check = ["check", "--role", "webapp", "--format", "json"];
         let outcome = wa_db(&[&check, flags].concat(), variables);

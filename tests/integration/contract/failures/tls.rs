@@ -110,9 +110,9 @@ fn silent_in_the_handshake() -> Outcome {
         at: Stage::Hello,
         fault: Fault::Silence,
     });
-    let variables = with(&fake.variables, [("WA_DB_CONNECT_TIMEOUT", "400ms")]);
+    let variables = with(&fake.variables, [("WA_DB_CONNECT_TIMEOUT", "1500ms")]);
     let outcome = check("webapp", &variables);
-    assert!(outcome.took.as_millis() >= 400, "{outcome:?}");
+    assert!(outcome.took.as_millis() >= 1500, "{outcome:?}");
     // Ten seconds are the default.
     assert!(outcome.took.as_millis() < 8000, "{outcome:?}");
     outcome

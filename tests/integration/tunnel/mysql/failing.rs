@@ -11,7 +11,7 @@ use wa_db_lab::server::{Engine, TestServers};
 use super::super::running::PATIENCE;
 use super::programs::{Place, Program};
 use super::stand::{ENGINES, Stand, app, trusting};
-use crate::support::{Variables, with};
+use crate::support::{Variables, closed_port, with};
 
 /// A fake that shows a certificate for 127.0.0.1 of nobody that is trusted.
 fn fake(script: MySqlScript) -> FakeMySql {
@@ -39,11 +39,7 @@ fn leading_to(port: u16) -> Variables {
 
 #[test]
 fn server_that_was_never_reached_is_told_in_place_of_a_greeting() {
-    // A port that nobody listens on.
-    let port = {
-        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        taken.local_addr().unwrap().port()
-    };
+    let port = closed_port().parse().unwrap();
     let stand = Stand::start(&[], &leading_to(port));
     for place in stand.places() {
         for client in ENGINES {

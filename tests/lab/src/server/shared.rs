@@ -1,5 +1,6 @@
 //! One server of each engine for all tests of a process that need only the ordinary shape.
 
+use std::cell::Cell;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -40,10 +41,12 @@ impl TestServers {
     /// The servers of this process, started when first asked for, to be used side by side
     /// with other tests: change nothing about them that others see.
     pub fn shared() -> Shared {
+        let once = Once::begin();
         let turn = TURN.read().unwrap_or_else(PoisonError::into_inner);
         Shared {
             servers: SERVERS.get_or_init(Self::start),
             _turn: turn,
+            _once: once,
         }
     }
 
@@ -51,10 +54,12 @@ impl TestServers {
     /// the end they present the ordinary certificate again. Whoever still holds the shared
     /// ones waits for itself forever.
     pub fn exclusive() -> Exclusive {
+        let once = Once::begin();
         let turn = TURN.write().unwrap_or_else(PoisonError::into_inner);
         Exclusive {
             servers: SERVERS.get_or_init(Self::start),
             _turn: turn,
+            _once: once,
         }
     }
 
@@ -92,11 +97,35 @@ impl TestServers {
     }
 }
 
+thread_local! {
+    static HOLDS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Shows that a thread asks for the servers only once at a time: the second time it would wait for a
+/// test that wants them alone, and that one for the first.
+#[derive(Debug)]
+struct Once;
+
+impl Once {
+    fn begin() -> Self {
+        let holds = HOLDS.replace(true);
+        assert!(!holds, "this test holds the servers already");
+        Self
+    }
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        HOLDS.set(false);
+    }
+}
+
 /// The shared servers, used side by side with others.
 #[derive(Debug)]
 pub struct Shared {
     servers: &'static TestServers,
     _turn: RwLockReadGuard<'static, ()>,
+    _once: Once,
 }
 
 /// The shared servers, held alone.
@@ -104,6 +133,7 @@ pub struct Shared {
 pub struct Exclusive {
     servers: &'static TestServers,
     _turn: RwLockWriteGuard<'static, ()>,
+    _once: Once,
 }
 
 impl Deref for Shared {

@@ -1,7 +1,6 @@
 //! MySQL fakes.
 
 use std::io::{Read, Write};
-use std::time::Duration;
 
 use wa_db_lab::fake::{
     Event, FakeMySql, GreetingFault, Handshake, MySqlFlood, MySqlScript, Stage, UnixTrap,
@@ -9,8 +8,8 @@ use wa_db_lab::fake::{
 };
 
 use crate::client::{
-    LIMIT, dial, handshake_response, identity, log_in, query, read_packet, receive, receive_all,
-    respond, secure, tls_request,
+    LIMIT, dial, handshake_response, identity, is_silent, log_in, query, read_packet, receive,
+    receive_all, respond, secure, tls_request,
 };
 
 const CLIENT_SSL_HIGH_BYTE: u8 = 0x08;
@@ -190,34 +189,26 @@ fn a16_greetings_are_broken_as_told() {
         let fake = start(MySqlScript::Honest);
         read_packet(&mut dial(fake.port())).1
     };
-    let greeting = |fault| {
+    // All but the cut greeting end in silence.
+    let greeting = |fault, length| {
         let fake = start(MySqlScript::Greeting(fault));
         let mut stream = dial(fake.port());
-        stream
-            .set_read_timeout(Some(Duration::from_millis(200)))
-            .unwrap();
-        let mut bytes = Vec::new();
-        // All but the cut greeting end in silence.
-        let closed = stream.read_to_end(&mut bytes).is_ok();
-        (bytes, closed)
+        let bytes = receive(&mut stream, length);
+        assert!(is_silent(&stream), "{fault:?}");
+        bytes
     };
     let honest = mysql_packet(0, &whole);
-    assert_eq!(
-        greeting(GreetingFault::Short(9)),
-        (mysql_packet(0, &whole[..9]), false)
-    );
-    assert_eq!(
-        greeting(GreetingFault::Cut(9)),
-        (honest[..13].to_vec(), true)
-    );
-    assert_eq!(
-        greeting(GreetingFault::Sequence(7)).0,
-        mysql_packet(7, &whole)
-    );
-    let (long, _) = greeting(GreetingFault::Length(0x00ab_cdef));
+    let short = mysql_packet(0, &whole[..9]);
+    assert_eq!(greeting(GreetingFault::Short(9), short.len()), short);
+    let fake = start(MySqlScript::Greeting(GreetingFault::Cut(9)));
+    assert_eq!(receive_all(&mut dial(fake.port())), honest[..13]);
+    let seventh = mysql_packet(7, &whole);
+    assert_eq!(greeting(GreetingFault::Sequence(7), seventh.len()), seventh);
+    let long = greeting(GreetingFault::Length(0x00ab_cdef), honest.len());
     assert_eq!(long[..4], [0xef, 0xcd, 0xab, 0]);
     assert_eq!(long[4..], whole);
-    assert_eq!(greeting(GreetingFault::Protocol(9)).0[4], 9);
+    let ninth = greeting(GreetingFault::Protocol(9), honest.len());
+    assert_eq!(ninth[4], 9);
 }
 
 #[test]

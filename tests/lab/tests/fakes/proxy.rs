@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
 use wa_db_lab::fake::{Proxy, SilentListener};
 
 use crate::client::{LIMIT, dial, is_reset, is_silent, receive, receive_all};
@@ -132,10 +133,11 @@ fn refused_connections_are_refused_on_the_same_port_and_old_ones_live_on() {
 
 #[test]
 fn a_target_that_is_down_closes_the_connection() {
-    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    // Bound all the while, and never listened on.
+    let down = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    down.bind(&any.into()).unwrap();
+    let address = down.local_addr().unwrap().as_socket().unwrap();
     let proxy = Proxy::start(address).unwrap();
     let read = dial(proxy.port()).read(&mut [0; 8]);
     assert!(matches!(read, Ok(0) | Err(_)));

@@ -137,6 +137,7 @@ fn a15_silence_at_every_stage_keeps_the_connection_open() {
             let error = stream.read(&mut [0; 16]).unwrap_err();
             assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{at:?}");
         }
+        assert!(fake.wait_for(LIMIT, |seen| !seen.is_empty()), "{at:?}");
         assert!(!fake.seen()[0].ended, "{at:?}");
     });
 }
