@@ -195,7 +195,7 @@ mod tests {
         asking.write_all(request).await.unwrap();
         let mut answer = String::new();
         // Twice as many as have a place: two rounds of them.
-        let read = timeout(OPENING * 4, asking.read_to_string(&mut answer)).await;
+        let read = timeout(OPENING * 10, asking.read_to_string(&mut answer)).await;
         assert!(read.is_ok(), "no answer");
         assert!(answer.ends_with("well"), "{answer}");
         ending.cancel();

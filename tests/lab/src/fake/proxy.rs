@@ -277,10 +277,11 @@ fn deliver(net: &Net, mut to: &TcpStream, held: &mut Vec<u8>) -> io::Result<()> 
     Ok(())
 }
 
+/// Whether nothing came for a while; a process that was stopped and goes on is interrupted.
 fn is_timeout(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
     )
 }
 

@@ -66,8 +66,14 @@ pub(crate) fn is_silent(stream: &TcpStream) -> bool {
     stream
         .set_read_timeout(Some(Duration::from_millis(150)))
         .unwrap();
-    let read = (&*stream).read(&mut [0; 16]);
-    let silent = read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+    let ended = loop {
+        match (&*stream).read(&mut [0; 16]) {
+            // A process that was stopped and goes on.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            ended => break ended,
+        }
+    };
+    let silent = ended.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
     stream.set_read_timeout(before).unwrap();
     silent
 }

@@ -1,6 +1,6 @@
 //! Every fault at every stage, for both protocols.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use wa_db_lab::fake::{
@@ -135,7 +135,9 @@ fn a15_silence_at_every_stage_keeps_the_connection_open() {
                 .set_read_timeout(Some(std::time::Duration::from_millis(150)))
                 .unwrap();
             let error = stream.read(&mut [0; 16]).unwrap_err();
-            assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{at:?}");
+            // A process that was stopped and goes on is interrupted.
+            let silent = [ErrorKind::WouldBlock, ErrorKind::Interrupted];
+            assert!(silent.contains(&error.kind()), "{at:?}: {error}");
         }
         assert!(fake.wait_for(LIMIT, |seen| !seen.is_empty()), "{at:?}");
         assert!(!fake.seen()[0].ended, "{at:?}");
