@@ -47,7 +47,7 @@ impl MySqlPool {
     pub async fn connect(settings: &Settings) -> Result<Self, PoolError> {
         let connector = MySqlConnector::new(settings).map_err(PoolError::Connect)?;
         let pool = Self::bare(connector, settings);
-        // Only once that has worked is anything opened ahead: a wrong password is tried once.
+        // Only once that has worked is anything opened ahead: a wrong password is not tried over and over.
         drop(pool.get().await?);
         pool.0.look_after();
         Ok(pool)
