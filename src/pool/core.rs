@@ -87,13 +87,7 @@ impl<E: Engine> Core<E> {
         // A connection that is free is taken without waiting, so that whoever asks for one over and
         // over would never let other tasks run.
         tokio::task::coop::consume_budget().await;
-        let at_once = if inner.shared.waiters.0.load(Ordering::Relaxed) == 0 {
-            inner.objects.timeout_get(&AT_ONCE).await
-        } else {
-            // What becomes free goes to those in line: there is nothing to look for.
-            Err(managed::PoolError::Timeout(TimeoutType::Wait))
-        };
-        let object = match at_once {
+        let object = match inner.objects.timeout_get(&AT_ONCE).await {
             Ok(object) => {
                 inner.shared.metrics.wait.record(0.0);
                 object
@@ -191,7 +185,7 @@ impl<E: Engine> Inner<E> {
             open,
             idle,
             in_use: open.saturating_sub(idle),
-            waiters: self.shared.waiters.0.load(Ordering::Relaxed),
+            waiters: self.shared.waiters.load(Ordering::Relaxed),
         }
     }
 
@@ -253,7 +247,7 @@ struct Waiting<'a, E: Engine>(&'a Shared<E>);
 
 impl<'a, E: Engine> Waiting<'a, E> {
     fn begin(shared: &'a Shared<E>) -> Self {
-        shared.waiters.0.fetch_add(1, Ordering::Relaxed);
+        shared.waiters.fetch_add(1, Ordering::Relaxed);
         shared.metrics.waiters.increment(1.0);
         Self(shared)
     }
@@ -261,7 +255,7 @@ impl<'a, E: Engine> Waiting<'a, E> {
 
 impl<E: Engine> Drop for Waiting<'_, E> {
     fn drop(&mut self) {
-        self.0.waiters.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.waiters.fetch_sub(1, Ordering::Relaxed);
         self.0.metrics.waiters.decrement(1.0);
     }
 }

@@ -56,11 +56,6 @@ impl Limits {
     }
 }
 
-/// On cache lines of its own: what every wait writes must not slow down what every checkout reads.
-#[derive(Default)]
-#[repr(align(128))]
-pub(super) struct Apart<T>(pub(super) T);
-
 /// What the parts of one pool have in common.
 pub(super) struct Shared<E: Engine> {
     pub(super) engine: E,
@@ -73,7 +68,7 @@ pub(super) struct Shared<E: Engine> {
     /// Connections held.
     pub(super) open: AtomicUsize,
     /// Tasks that wait for one to become free.
-    pub(super) waiters: Apart<AtomicUsize>,
+    pub(super) waiters: AtomicUsize,
     /// Grows when a connection is found dead: the others are asked before they are handed on.
     pub(super) doubt: AtomicU64,
     /// Grows when the server does not answer in time: the others are dropped without asking, or
@@ -98,7 +93,7 @@ impl<E: Engine> Shared<E> {
             gate: Gate::new(),
             places: Semaphore::new(limits.max_size),
             open: AtomicUsize::new(0),
-            waiters: Apart::default(),
+            waiters: AtomicUsize::new(0),
             doubt: AtomicU64::new(0),
             distrust: AtomicU64::new(0),
             closing: AtomicBool::new(false),
