@@ -8,21 +8,18 @@ use mysql_async::{Conn, Opts};
 
 use super::login::{Login, SecondLook};
 use super::options::{LARGEST_PACKET, all_options, with_password};
-#[cfg(feature = "cli")]
-use super::relay::{self, Introduced};
-use super::session;
+use super::{relay, session};
 use crate::code::Stage;
 use crate::connect::error::ConnectError;
 use crate::connect::sequence::first_of;
 use crate::endpoint::{Endpoint, Engine};
 use crate::settings::{Settings, TargetSession};
-use crate::tls::{CertificateExpiries, Reloading};
-use crate::wire::{Dialer, StageTimes};
+use crate::tls::{CertificateExpiries, Reloading, TlsPolicy};
+use crate::wire::{Dialer, Progress, StageTimes};
 #[cfg(feature = "cli")]
 use crate::{
     failure::Failure,
-    tls::TlsPolicy,
-    wire::{Greeted, Progress, Rejected},
+    wire::{Greeted, Rejected},
 };
 
 /// Makes verified connections to the MySQL or MariaDB servers that the settings name. Cheap to clone.
@@ -135,11 +132,9 @@ impl MySqlConnector {
             let options = options.next().cloned().unwrap_or_default();
             async move {
                 let login = Login {
-                    settings,
-                    dialer,
-                    endpoint: &endpoint,
-                    policy,
-                    turn: &turn,
+                    way: self.way(dialer, &endpoint, policy, &turn.progress),
+                    allowed: settings.allowed_networks(),
+                    deadline: turn.deadline,
                     second_look,
                     options: with_password(settings, options)?,
                 };
@@ -161,6 +156,22 @@ impl MySqlConnector {
         })
         .await
     }
+
+    fn way<'a>(
+        &'a self,
+        dialer: &'a Dialer,
+        endpoint: &'a Endpoint,
+        policy: &'a TlsPolicy,
+        progress: &'a Progress,
+    ) -> relay::Way<'a> {
+        relay::Way {
+            dialer,
+            endpoint,
+            policy,
+            password: self.0.settings.password(),
+            progress,
+        }
+    }
 }
 
 #[cfg(feature = "cli")]
@@ -180,7 +191,7 @@ impl MySqlConnector {
         endpoint: &Endpoint,
         policy: &TlsPolicy,
         progress: &Progress,
-    ) -> Result<Introduced, Rejected> {
+    ) -> Result<relay::Introduced, Rejected> {
         let inner = &*self.0;
         let build = |policy: &_| all_options(&inner.settings, inner.packet_limit, policy);
         let (_, options) = inner.files.current::<ConnectError>(build);
@@ -199,7 +210,7 @@ impl MySqlConnector {
     /// Dropping the future closes what was opened.
     pub(crate) async fn login(
         &self,
-        introduced: Introduced,
+        introduced: relay::Introduced,
         dialer: &Dialer,
         endpoint: &Endpoint,
         policy: &TlsPolicy,
@@ -210,21 +221,5 @@ impl MySqlConnector {
         let (conn, _) = login.map_err(|rejected| rejected.failure)?;
         self.0.second_look.let_in(&conn);
         Ok(conn)
-    }
-
-    fn way<'a>(
-        &'a self,
-        dialer: &'a Dialer,
-        endpoint: &'a Endpoint,
-        policy: &'a TlsPolicy,
-        progress: &'a Progress,
-    ) -> relay::Way<'a> {
-        relay::Way {
-            dialer,
-            endpoint,
-            policy,
-            password: self.0.settings.password(),
-            progress,
-        }
     }
 }

@@ -14,12 +14,10 @@ use super::failure::{self, Reached};
 use super::relay;
 use crate::code::{ErrorCode, Stage};
 use crate::connect::after_tls;
-use crate::connect::sequence::Turn;
-use crate::endpoint::{Endpoint, Host};
+use crate::endpoint::Host;
 use crate::failure::Failure;
-use crate::settings::{Depth, Settings};
-use crate::tls::TlsPolicy;
-use crate::wire::{Dialer, Greeted, Progress, Rejected, dial, resolve};
+use crate::settings::{AllowedNetworks, Depth, Settings};
+use crate::wire::{Greeted, Progress, Rejected, dial, resolve};
 
 /// MySQL's own versions are below it.
 const FIRST_OF_MARIADB: u16 = 10;
@@ -57,11 +55,10 @@ impl SecondLook {
 
 /// Everything that one login needs.
 pub(super) struct Login<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) dialer: &'a Dialer,
-    pub(super) endpoint: &'a Endpoint,
-    pub(super) policy: &'a TlsPolicy,
-    pub(super) turn: &'a Turn,
+    pub(super) way: relay::Way<'a>,
+    pub(super) allowed: Option<&'a AllowedNetworks>,
+    /// The end of its share of the time.
+    pub(super) deadline: Instant,
     pub(super) second_look: &'a SecondLook,
     /// Password included.
     pub(super) options: OptsBuilder,
@@ -79,7 +76,7 @@ impl Login<'_> {
     /// # Cancel Safety
     /// Dropping the future closes what was opened.
     pub(super) async fn run(self) -> Result<LoggedIn, Failure> {
-        let (conn, expires) = match (self.endpoint.host(), self.policy.depth()) {
+        let (conn, expires) = match (self.way.endpoint.host(), self.way.policy.depth()) {
             (Host::Socket(_), _) => (self.by_socket().await?, None),
             // In a box, so that the driver's own way does not carry the room this needs.
             (_, Depth::Wire(_)) => Box::pin(self.at_wire_depth()).await?,
@@ -90,8 +87,10 @@ impl Login<'_> {
     }
 
     async fn by_socket(&self) -> Result<Conn, Failure> {
-        self.turn.progress.enter(Stage::Connect);
-        let password = self.settings.password();
+        let relay::Way {
+            progress, password, ..
+        } = self.way;
+        progress.enter(Stage::Connect);
         let log_in = async || {
             let login = dial_and_login(self.options.clone()).await;
             login.map_err(|error| failure::of_login(&error, Reached::Socket, password))
@@ -106,39 +105,34 @@ impl Login<'_> {
     }
 
     async fn at_wire_depth(&self) -> Result<LoggedIn, Failure> {
-        let Turn { progress, deadline } = self.turn;
+        let relay::Way {
+            dialer,
+            endpoint,
+            progress,
+            ..
+        } = self.way;
         let relayed = async |address, stream| {
             let greeted = Greeted::read(address, stream).await?;
-            self.by_relay(greeted, progress).await
+            self.by_relay(self.way, greeted).await
         };
-        let opened = self
-            .dialer
-            .each(self.endpoint, *deadline, progress, relayed);
+        let opened = dialer.each(endpoint, self.deadline, progress, relayed);
         opened.await.map_err(|rejected| rejected.failure)
     }
 
-    async fn by_relay(&self, greeted: Greeted, progress: &Progress) -> Result<LoggedIn, Rejected> {
-        let way = relay::Way {
-            dialer: self.dialer,
-            endpoint: self.endpoint,
-            policy: self.policy,
-            password: self.settings.password(),
-            progress,
-        };
+    async fn by_relay(&self, way: relay::Way<'_>, greeted: Greeted) -> Result<LoggedIn, Rejected> {
         let (conn, facts) = relay::open(way, greeted, self.options.clone()).await?;
         Ok((conn, facts.expires))
     }
 
     async fn at_direct_depth(&self) -> Result<LoggedIn, Failure> {
-        let Self {
-            settings,
+        let relay::Way {
             dialer,
             endpoint,
             policy,
+            progress,
             ..
-        } = self;
-        let progress = &self.turn.progress;
-        let addresses = resolve::resolve(endpoint, settings.allowed_networks()).await?;
+        } = self.way;
+        let addresses = resolve::resolve(endpoint, self.allowed).await?;
         progress.enter(Stage::Connect);
         // Each of a server's addresses would count the same wrong password once more, until the
         // account is locked.
@@ -161,8 +155,12 @@ impl Login<'_> {
             let stream = dial::one(address).await.ok()?;
             let greeted = Greeted::read(address, stream).await.ok()?;
             // At this depth nobody is told of the stages within.
-            let progress = Progress::start(Stage::Connect);
-            self.by_relay(greeted, &progress).await.ok()
+            let progress = &Progress::start(Stage::Connect);
+            let way = relay::Way {
+                progress,
+                ..self.way
+            };
+            self.by_relay(way, greeted).await.ok()
         });
         if let Some(logged_in) = Box::pin(again).await {
             progress.at(address);
@@ -178,13 +176,8 @@ impl Login<'_> {
         // The driver resolves for itself unless it is given the address.
         let options = self.options.clone().resolved_ips(Some(vec![address.ip()]));
         dial_and_login(options).await.map_err(|error| {
-            let reached = Reached::Address {
-                address,
-                policy: self.policy,
-                name: &self.policy.name_for(self.endpoint.host()),
-            };
-            let failure = failure::of_login(&error, reached, self.settings.password());
-            self.turn.progress.failed(address, failure.clone());
+            let failure = self.way.of_login(&error, address);
+            self.way.progress.failed(address, failure.clone());
             failure
         })
     }
@@ -199,8 +192,8 @@ impl Login<'_> {
         if !self.second_look.is_due(refusal) {
             return None;
         }
-        tracing::debug!(endpoint = %self.endpoint, "refused: once more, since the driver may be wrong");
-        let left = self.turn.deadline.saturating_duration_since(Instant::now());
+        tracing::debug!(endpoint = %self.way.endpoint, "refused: once more, since the driver may be wrong");
+        let left = self.deadline.saturating_duration_since(Instant::now());
         timeout(left.mul_f64(0.9), log_in).await.ok().flatten()
     }
 }

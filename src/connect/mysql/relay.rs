@@ -31,6 +31,7 @@ use crate::wire::{Dialer, Greeted, Progress, Rejected, Secured, SslRequest, TlsF
 const PACKETS: usize = 64;
 
 /// What a login needs to know besides its options.
+#[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
     pub(super) dialer: &'a Dialer,
     pub(super) endpoint: &'a Endpoint,
@@ -155,7 +156,8 @@ impl Introduced {
 }
 
 impl Way<'_> {
-    fn of_login(&self, error: &mysql_async::Error, address: SocketAddr) -> Failure {
+    /// What an error of the driver's means.
+    pub(super) fn of_login(&self, error: &mysql_async::Error, address: SocketAddr) -> Failure {
         let name = self.policy.name_for(self.endpoint.host());
         let reached = Reached::Address {
             address,
