@@ -41,12 +41,17 @@ async fn f07_the_timeout_holds_on_the_real_clock_too() {
         ..limits(1)
     });
     let _held = pool.get().await.unwrap();
-    let begun = std::time::Instant::now();
-    assert!(pool.get().await.is_err());
-    let elapsed = begun.elapsed();
-    // How punctual it is, the paused clock has shown: a busy machine is late with everything.
-    let latest = wait_timeout + Duration::from_secs(4);
-    assert!(elapsed >= wait_timeout && elapsed < latest, "{elapsed:?}");
+    // A busy machine is late with everything, now and then.
+    for _ in 0..8 {
+        let begun = std::time::Instant::now();
+        assert!(pool.get().await.is_err());
+        let elapsed = begun.elapsed();
+        assert!(elapsed >= wait_timeout, "{elapsed:?}");
+        if elapsed <= wait_timeout.mul_f64(1.1) {
+            return;
+        }
+    }
+    panic!("late each time");
 }
 
 #[tokio::test(start_paused = true)]

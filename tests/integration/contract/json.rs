@@ -193,16 +193,22 @@ fn pool_that_meets_a_limit_says_how_far_it_came_and_what_to_change() {
     ));
     let account = [("WA_DB_USERNAME", "limited"), ("WA_DB_POOL_MAX_SIZE", "6")];
     let variables = with(&trusted(&servers, Engine::Postgres), account);
-    let outcome = checked(&["--connections", "max"], &variables);
+    let check = || checked(&["--connections", "max"], &variables);
+    let opened = |outcome: &Outcome| outcome.target()["pool"]["opened"].clone();
+    // Now and then the server still counts a session that has just ended, or a login under way.
+    let mut outcome = check();
+    for _ in 0..4 {
+        if opened(&outcome) != 3 {
+            outcome = check();
+        }
+    }
     assert_eq!(outcome.verdict(), (16, "server_error".into()));
     let target = outcome.target();
-    // The server counts sessions that have just ended, and logins under way.
-    let opened = target["pool"]["opened"].as_u64().unwrap();
-    assert!((1..=3).contains(&opened), "{target:#}");
+    assert_eq!(target["pool"]["opened"], 3, "{target:#}");
     let error = &target["stages"][6]["error"];
     let message = error["message"].as_str().unwrap();
     assert!(
-        message.starts_with(&format!("{opened} of 6 connections opened, then "))
+        message.starts_with("3 of 6 connections opened, then ")
             && message.contains("too many connections"),
         "{message}"
     );

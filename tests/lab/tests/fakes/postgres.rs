@@ -139,6 +139,14 @@ fn a_client_that_rejects_the_certificate_is_recorded() {
 
 #[test]
 fn a15_a_dripping_handshake_comes_byte_by_byte() {
+    // Where this machine stands still for a while, what has come meanwhile is read in one go.
+    let tries: Vec<_> = (0..4).map(|_| dripped()).collect();
+    let byte_by_byte = |reads: &Vec<usize>| reads.iter().all(|count| *count <= 1);
+    assert!(tries.iter().any(byte_by_byte), "{tries:?}");
+}
+
+/// How many bytes each read of such a handshake got.
+fn dripped() -> Vec<usize> {
     let fake = start(PostgresScript::Drip(Duration::from_millis(50)));
     let (stream, _) = ask_tls(fake.port());
     let reads = Arc::new(Mutex::new(Vec::new()));
@@ -165,12 +173,7 @@ fn a15_a_dripping_handshake_comes_byte_by_byte() {
     let reads = reads.lock().unwrap();
     let bytes = reads.iter().filter(|count| **count > 0).count();
     assert!(bytes >= 3, "{reads:?}");
-    // Where this machine stands still for a while, what has come meanwhile is read in one go.
-    assert!(reads.iter().all(|count| *count <= 100), "{reads:?}");
-    assert!(
-        reads.iter().filter(|count| **count == 1).count() >= 2,
-        "{reads:?}"
-    );
+    reads.clone()
 }
 
 /// Notes how many bytes each read got.
